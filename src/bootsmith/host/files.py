@@ -12,6 +12,7 @@ import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Self
 
 from bootsmith.errors import HostError
 from bootsmith.model.digest import Digest
@@ -44,7 +45,7 @@ class FileSource:
             os.close(self._fd)
             self._fd = -1
 
-    def __enter__(self) -> FileSource:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -113,7 +114,7 @@ class FileSink:
             os.close(self._fd)
             self._fd = -1
 
-    def __enter__(self) -> FileSink:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: object, *_: object) -> None:

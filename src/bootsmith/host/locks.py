@@ -1,0 +1,33 @@
+"""Locks between processes.
+
+``flock`` on a file of its own: the kernel lets go when the process ends, however it ends, so
+a lock can never be left behind.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from bootsmith.host.files import host_error
+
+
+@contextmanager
+def locked(path: Path, *, shared: bool = False) -> Iterator[None]:
+    """Hold the lock ``path`` for the length of the block; wait for it if need be.
+
+    Raises ``HostError`` when the lock file cannot be made.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise host_error(error, "lock", path) from error
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(fd)

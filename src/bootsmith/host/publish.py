@@ -1,0 +1,153 @@
+"""Publish whole or not at all.
+
+A result is built in a staging place beside its target, so that the last step is a rename
+within one file system.  Whoever looks sees the old result or the new one.  A staging place
+left over by a killed process is removed by the next publication to the same target.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import os
+import shutil
+import sys
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from bootsmith.errors import HostError
+from bootsmith.host.files import FileSink, host_error
+from bootsmith.host.locks import locked
+
+_AT_FDCWD = -100
+_RENAME_EXCHANGE = 2  # linux/fs.h
+
+
+@contextmanager
+def publish_file(target: Path, *, mode: int = 0o644) -> Iterator[FileSink]:
+    """A sink whose content becomes ``target`` when the block ends without an exception."""
+    staging = target.with_name(f".{target.name}.bootsmith-{os.getpid()}")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise host_error(error, "create", target.parent) from error
+    sink = FileSink(staging)
+    try:
+        yield sink
+        sink.close(durable=True)
+        staging.chmod(mode)
+        staging.replace(target)
+        sync_folder(target.parent)
+    except OSError as error:
+        raise host_error(error, "publish", target) from error
+    finally:
+        sink.__exit__(HostError)
+        staging.unlink(missing_ok=True)
+
+
+@contextmanager
+def publish_folder(target: Path, *, ours: Collection[str]) -> Iterator[Path]:
+    """A staging folder that becomes ``target`` when the block ends without an exception.
+
+    An older ``target`` is exchanged with it in one step.  Files in it that are not named in
+    ``ours`` belong to the user and stay.  Raises ``HostError`` when the place cannot be
+    written, before the block runs.
+    """
+    target = Path(os.path.abspath(target))  # noqa: PTH100 - resolve() would follow a symlink
+    if target.is_symlink():
+        target = target.resolve()
+    staging = target.with_name(f".{target.name}.bootsmith-staging")
+    lock = target.with_name(f".{target.name}.bootsmith-lock")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if target.exists() and not target.is_dir():
+            raise HostError(f"{target} is not a folder", hint="choose another --output")
+    except OSError as error:
+        raise host_error(error, "create", target.parent) from error
+    with locked(lock):
+        try:
+            _remove_tree(staging)
+            _make_staging(staging)
+            yield staging
+            _sync_files(staging)
+            _put_in_place(staging, target, ours)
+            sync_folder(target.parent)
+        except OSError as error:
+            raise host_error(error, "publish", target) from error
+        finally:
+            _remove_tree(staging)
+            lock.unlink(missing_ok=True)
+
+
+def sync_folder(folder: Path) -> None:
+    """Put the names in ``folder`` on the disk."""
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def _make_staging(staging: Path) -> None:
+    staging.mkdir()
+    # The result is for everyone to read, whatever the umask of whoever built it.
+    staging.chmod(0o755)
+
+
+def _sync_files(folder: Path) -> None:
+    for path in sorted(folder.iterdir()):
+        fd = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+    sync_folder(folder)
+
+
+def _put_in_place(staging: Path, target: Path, ours: Collection[str]) -> None:
+    if not target.exists():
+        staging.rename(target)
+    elif _exchange(staging, target):
+        for path in sorted(staging.iterdir()):
+            if path.name not in ours:
+                path.rename(target / path.name)
+    else:
+        _move_one_by_one(staging, target, ours)
+
+
+def _move_one_by_one(staging: Path, target: Path, ours: Collection[str]) -> None:
+    """For file systems that cannot exchange: ``ours`` in its order, the manifest last.
+
+    Without its manifest the folder is plainly unfinished while this runs.
+    """
+    for name in reversed(list(ours)):
+        (target / name).unlink(missing_ok=True)
+    for name in ours:
+        if (staging / name).exists():
+            (staging / name).rename(target / name)
+
+
+def _exchange(first: Path, second: Path) -> bool:
+    """Swap two folders in one step, where kernel and file system can."""
+    if not sys.platform.startswith("linux"):
+        return False
+    libc = ctypes.CDLL(None, use_errno=True)
+    renameat2 = getattr(libc, "renameat2", None)
+    if renameat2 is None:  # musl before 1.2.6
+        return False
+    done = renameat2(
+        _AT_FDCWD, os.fsencode(first), _AT_FDCWD, os.fsencode(second), _RENAME_EXCHANGE
+    )
+    if done == 0:
+        return True
+    code = ctypes.get_errno()
+    if code in (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EBUSY):
+        return False
+    raise OSError(code, os.strerror(code), str(second))
+
+
+def _remove_tree(folder: Path) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        shutil.rmtree(folder)
