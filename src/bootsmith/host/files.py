@@ -12,7 +12,7 @@ import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Self
+from typing import BinaryIO, Self
 
 from bootsmith.errors import HostError
 from bootsmith.model.digest import Digest
@@ -208,6 +208,12 @@ def iter_file(source: FileSource) -> Iterator[bytes]:
     while chunk := source.read_at(offset, CHUNK_BYTES):
         yield chunk
         offset += len(chunk)
+
+
+def iter_file_object(file: BinaryIO) -> Iterator[bytes]:
+    """The rest of an open file, at most 1 MiB at a time."""
+    while chunk := file.read(CHUNK_BYTES):
+        yield chunk
 
 
 def host_error(error: OSError, verb: str, path: Path) -> HostError:

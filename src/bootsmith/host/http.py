@@ -21,6 +21,7 @@ from urllib3.exceptions import HTTPError, SSLError
 from urllib3.util import Timeout
 
 from bootsmith.errors import AuthError, FetchError, IntegrityError
+from bootsmith.host.files import iter_file_object
 from bootsmith.model.streams import CHUNK_BYTES
 
 _RETRYABLE = {408, 425, 429, 500, 502, 503, 504}
@@ -164,8 +165,7 @@ def _file_answer(url: str) -> Answer:
 
     def body() -> Iterator[bytes]:
         with data:
-            while chunk := data.read(CHUNK_BYTES):
-                yield chunk
+            yield from iter_file_object(data)
 
     size = os.fstat(data.fileno()).st_size
     return Answer(url=url, status=200, headers={"content-length": str(size)}, body=body())
