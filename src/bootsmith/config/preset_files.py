@@ -1,0 +1,30 @@
+"""The presets: configs that come with bootsmith, as files beside this one."""
+
+from __future__ import annotations
+
+import difflib
+from importlib.resources import files
+
+from bootsmith.errors import ConfigError
+
+DEFAULT_PRESET = "debian"
+
+
+def preset_names() -> list[str]:
+    """The names of all presets, sorted."""
+    folder = files("bootsmith.config") / "presets"
+    return sorted(
+        item.name.removesuffix(".json") for item in folder.iterdir() if item.name.endswith(".json")
+    )
+
+
+def preset_text(name: str) -> str:
+    """A preset's text.  Raises ``ConfigError`` with the names there are."""
+    names = preset_names()
+    if name not in names:
+        near = difflib.get_close_matches(name, names, n=1)
+        raise ConfigError(
+            f"there is no preset {name!r}",
+            hint=f"did you mean {near[0]}?" if near else "use one of: " + ", ".join(names),
+        )
+    return (files("bootsmith.config") / "presets" / f"{name}.json").read_text("utf-8")
