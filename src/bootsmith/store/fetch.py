@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from bootsmith.errors import FetchError, ImageError, IntegrityError
-from bootsmith.host.clock import sleep
+from bootsmith.host.clock import pause
 from bootsmith.host.http import HttpClient
 from bootsmith.host.object_folder import check_descriptor
 from bootsmith.host.partial_file import PartialFile
@@ -85,7 +85,7 @@ class Fetcher:
                 if not error.retryable or attempt == _TRIES:
                     raise
                 self.reporter.detail(f"{error}; trying again ({attempt} of {_TRIES - 1})")
-                sleep(_FIRST_PAUSE_S * 2 ** (attempt - 1))
+                pause(_FIRST_PAUSE_S * 2 ** (attempt - 1))
             else:
                 return
 
