@@ -1,0 +1,124 @@
+"""The plan: what a build does, step by step, each step named by all that decides its result.
+
+A step's id is the digest of its own canonical JSON and of the id before it, so equal ids
+mean equal trees, and a change at the end leaves the ids before it as they were.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from bootsmith.model.arch import Arch
+from bootsmith.model.canonical_json import Json, digest_of
+from bootsmith.model.digest import Digest
+
+_NAMESPACE = uuid.UUID("0f2b4f0e-5b8e-5d52-9d5e-3a1f2f6f7c11")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstallPackages:
+    """Unpack package files by their distribution's rules, and configure them."""
+
+    distro: str
+    packages: tuple[Digest, ...]
+
+    def as_json(self) -> Json:
+        return {
+            "step": "install-packages",
+            "distro": self.distro,
+            "packages": [str(digest) for digest in sorted(self.packages)],
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CopyIn:
+    """Merge a file or folder of the host, already in the store as the tar ``layer``."""
+
+    layer: Digest
+    target: str
+
+    def as_json(self) -> Json:
+        return {"step": "copy-in", "layer": str(self.layer), "target": self.target}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriteFile:
+    """Write one file."""
+
+    path: str
+    content: Digest
+    mode: int
+    uid: int = 0
+    gid: int = 0
+
+    def as_json(self) -> Json:
+        return {
+            "step": "write-file",
+            "path": self.path,
+            "content": str(self.content),
+            "mode": self.mode,
+            "uid": self.uid,
+            "gid": self.gid,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunCommand:
+    """Run ``command`` by ``/bin/sh -lc`` in the sandbox."""
+
+    command: str
+    network: bool
+
+    def as_json(self) -> Json:
+        return {"step": "run-command", "command": self.command, "network": self.network}
+
+
+Step: TypeAlias = InstallPackages | CopyIn | WriteFile | RunCommand
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildPlan:
+    """Steps in order, and what the written image depends on beside them.
+
+    ``kernel`` is the digest of the kernel's package, ``guest`` that of the agent and the init
+    scripts, ``options`` are the writer's.  ``source_date_epoch`` is ``None`` when the inputs
+    themselves tell it.
+    """
+
+    arch: Arch
+    steps: tuple[Step, ...]
+    kernel: Digest
+    guest: Digest
+    options: Mapping[str, Any]
+    source_date_epoch: int | None = None
+
+    @property
+    def id(self) -> Digest:
+        """The digest of everything that decides the image's bytes."""
+        return digest_of(
+            {
+                "arch": self.arch.value,
+                "steps": str(self.step_ids[-1]) if self.steps else None,
+                "kernel": str(self.kernel),
+                "guest": str(self.guest),
+                "options": self.options,
+                "sourceDateEpoch": self.source_date_epoch,
+            }
+        )
+
+    @property
+    def step_ids(self) -> tuple[Digest, ...]:
+        """The id of each step, in order."""
+        base = digest_of({"arch": self.arch.value, "sourceDateEpoch": self.source_date_epoch})
+        ids: list[Digest] = []
+        for step in self.steps:
+            base = digest_of({"after": str(base), "step": step.as_json()})
+            ids.append(base)
+        return tuple(ids)
+
+    def derived_uuid(self, purpose: str) -> uuid.UUID:
+        """A UUID that is the same for the same plan, and differs from purpose to purpose."""
+        return uuid.uuid5(_NAMESPACE, f"{self.id}:{purpose}")
