@@ -40,6 +40,10 @@ class InlineBytes(NamedTuple):
         return len(self.data)
 
 
+EMPTY = InlineBytes(b"")
+"""The content of every empty file: equal trees hold equal values."""
+
+
 class BlobSlice(NamedTuple):
     """Content that lies in a blob: usually a member of an uncompressed tar."""
 
@@ -98,6 +102,13 @@ class Fifo(NamedTuple):
 
 Entry: TypeAlias = "Directory | RegularFile | Symlink | HardLink | Device | Fifo"
 Inode: TypeAlias = "Directory | RegularFile | Symlink | Device | Fifo"
+
+
+class Member(NamedTuple):
+    """One member of an archive: an entry, and where it says it belongs."""
+
+    path: GuestPath
+    entry: Entry
 
 
 def runs(content: Content) -> Iterator[Run]:

@@ -112,6 +112,10 @@ class TreeBuilder:
         assert not isinstance(entry, HardLink)
         return entry
 
+    def resolve(self, path: GuestPath) -> GuestPath | None:
+        """``FileTree.resolve``, of the tree as it is now."""
+        return follow(self._entries, path)
+
     def place(self, path: GuestPath) -> GuestPath:
         """Where an entry named ``path`` really goes: its parents' symlinks are followed.
 
