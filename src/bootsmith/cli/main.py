@@ -1,0 +1,87 @@
+"""The terminal door.  Nothing below it prints or exits.
+
+Commands are imported when they are asked for, so that ``bootsmith --help`` and ``exec`` do
+not wait for what only ``build`` needs.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+import click
+
+from bootsmith.errors import BootsmithError, BootTimeout, ConfigError, StepFailed
+
+_COMMANDS = {
+    "build": ("bootsmith.cli.build", "Build an image: kernel, initramfs, root file system, manifest."),
+    "doctor": ("bootsmith.cli.doctor", "Tell what this machine can do, and what it lacks."),
+    "exec": ("bootsmith.cli.exec", "Boot an image, run a command in it, exit with its status."),
+    "guest": ("bootsmith.cli.guest", "The programs that run inside a guest."),
+    "verify": ("bootsmith.cli.verify", "Check an image against its manifest, all of it."),
+}
+_FAILED = 1
+_USAGE = 2
+_INTERRUPTED = 130
+
+
+class _LazyGroup(click.Group):
+    """A group whose commands live in modules of their own."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        command = import_module(_COMMANDS[cmd_name][0]).command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """From the table above: help must not import every command."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, _COMMANDS[name][1]) for name in sorted(_COMMANDS)])
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="bootsmith")
+def bootsmith() -> None:
+    """Build microVM images and boot them, without Docker and without root."""
+
+
+def main() -> None:
+    """Run the command line and exit: 0 done, 1 failed, 2 wrong usage, else the guest's own."""
+    try:
+        status = bootsmith.main(prog_name="bootsmith", standalone_mode=False)
+    except click.exceptions.Abort:
+        sys.exit(_INTERRUPTED)
+    except KeyboardInterrupt:
+        click.echo("interrupted", err=True)
+        sys.exit(_INTERRUPTED)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except BootsmithError as error:
+        _tell(error)
+        sys.exit(_USAGE if isinstance(error, ConfigError) else _FAILED)
+    except BrokenPipeError:
+        # Whoever read our output has gone; there is nobody left to tell.
+        sys.stderr.close()
+        sys.exit(_FAILED)
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def _tell(error: BootsmithError) -> None:
+    tail = ""
+    if isinstance(error, StepFailed):
+        tail = error.output_tail
+    elif isinstance(error, BootTimeout):
+        tail = error.console_tail
+    if tail and tail.strip() not in str(error):
+        click.echo(click.style("last output:", dim=True), err=True)
+        for line in tail.strip().splitlines():
+            click.echo(f"  {line}", err=True)
+    click.echo(click.style("error: ", fg="red", bold=True) + str(error), err=True)
+    if error.hint:
+        click.echo(click.style("hint: ", fg="cyan") + error.hint, err=True)

@@ -1,0 +1,93 @@
+"""What a person sees of a build: stages on lines of their own, a bar while bytes arrive.
+
+On a terminal the bar is drawn in place; in a log every stage is one plain line.
+"""
+
+from __future__ import annotations
+
+from threading import Lock
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TransferSpeedColumn,
+)
+
+
+class TerminalReporter:
+    """Writes to standard error; with ``verbose`` also what commands in the image print."""
+
+    def __init__(self, *, quiet: bool = False, verbose: bool = False) -> None:
+        self._console = Console(stderr=True, highlight=False, soft_wrap=True)
+        self._quiet = quiet
+        self._verbose = verbose
+        self._progress: Progress | None = None
+        self._task = TaskID(0)
+        self._lock = Lock()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.transfer_ended()
+
+    def stage(self, title: str) -> None:
+        if not self._quiet:
+            self._console.print(f"[bold]→[/bold] {_plain(title)}")
+
+    def detail(self, text: str) -> None:
+        if self._verbose:
+            self._console.print(f"  [dim]{_plain(text)}[/dim]")
+
+    def warning(self, text: str) -> None:
+        self._console.print(f"[yellow]warning:[/yellow] {_plain(text)}")
+
+    def output(self, label: str, data: bytes) -> None:
+        if self._verbose:
+            for line in data.decode("utf-8", "replace").splitlines():
+                self._console.print(f"  [dim]{_plain(label)}[/dim] {_plain(line)}")
+
+    def transfer_started(self, *, blobs: int, size_bytes: int) -> None:
+        if self._quiet:
+            return
+        if not self._console.is_terminal:
+            self._console.print(f"  {blobs} files, {size_bytes / 1e6:.1f} MB")
+            return
+        with self._lock:
+            self._progress = Progress(
+                TextColumn("  {task.description}"),
+                BarColumn(),
+                DownloadColumn(),
+                TransferSpeedColumn(),
+                console=self._console,
+                transient=True,
+            )
+            self._task = self._progress.add_task(f"{blobs} files", total=size_bytes)
+            self._progress.start()
+
+    def transferred(self, size_bytes: int) -> None:
+        with self._lock:
+            if self._progress is not None:
+                self._progress.advance(self._task, size_bytes)
+
+    def transfer_ended(self) -> None:
+        with self._lock:
+            if self._progress is not None:
+                self._progress.stop()
+                self._progress = None
+
+
+def _plain(text: str) -> str:
+    """``text`` with nothing in it that rich would take for markup."""
+    return text.replace("[", r"\[")

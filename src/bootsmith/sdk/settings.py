@@ -1,0 +1,56 @@
+"""What the user's environment says, read in one place.
+
+``BOOTSMITH_CACHE_DIR``      where the store is (else ``$XDG_CACHE_HOME/bootsmith``)
+``BOOTSMITH_GUEST_DIR``      the image that is meant when none is named
+``BOOTSMITH_DEBIAN_MIRROR``  the mirror of Debian's archive
+``BOOTSMITH_DEBIAN_SECURITY_MIRROR``  the mirror of its security archive
+``SOURCE_DATE_EPOCH``        the time stamp of everything that is built
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bootsmith.errors import ConfigError
+from bootsmith.host.environment import environment, home_folder
+
+DEFAULT_OUTPUT = Path("bootsmith-image")
+
+
+def cache_folder() -> Path:
+    """Where blobs and finished stages are kept."""
+    variables = environment()
+    if named := variables.get("BOOTSMITH_CACHE_DIR"):
+        return Path(named).expanduser().absolute()
+    if base := variables.get("XDG_CACHE_HOME"):
+        return Path(base).expanduser().absolute() / "bootsmith"
+    return home_folder() / ".cache" / "bootsmith"
+
+
+def default_image_folder() -> Path:
+    """The image that is meant when none is named."""
+    variables = environment()
+    for name in ("BOOTSMITH_GUEST_DIR", "GONDOLIN_GUEST_DIR"):
+        if named := variables.get(name):
+            return Path(named).expanduser()
+    return DEFAULT_OUTPUT
+
+
+def debian_mirror() -> str | None:
+    return environment().get("BOOTSMITH_DEBIAN_MIRROR") or None
+
+
+def debian_security_mirror() -> str | None:
+    return environment().get("BOOTSMITH_DEBIAN_SECURITY_MIRROR") or None
+
+
+def source_date_epoch() -> int | None:
+    """``SOURCE_DATE_EPOCH`` in seconds since 1970.  Raises ``ConfigError`` if it is no number."""
+    text = environment().get("SOURCE_DATE_EPOCH")
+    if not text:
+        return None
+    if not text.isascii() or not text.isdigit():
+        raise ConfigError(
+            f"SOURCE_DATE_EPOCH is {text!r}", hint="it must be a number of seconds since 1970"
+        )
+    return int(text)

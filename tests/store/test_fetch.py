@@ -1,0 +1,169 @@
+"""Downloads against a real server with faults on order."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bootsmith.errors import AuthError, FetchError, ImageError, IntegrityError
+from bootsmith.host.http import HttpClient
+from bootsmith.model.digest import Descriptor, Digest, RemoteBlob
+from bootsmith.model.reporter import Silent
+from bootsmith.store.blobs import Store
+from bootsmith.store.fetch import Fetcher
+from tests.support.http_server import Fault, serve
+
+DATA = bytes(range(256)) * 4096
+
+
+class Counting(Silent):
+    """Keeps what a progress bar would show."""
+
+    def __init__(self) -> None:
+        self.total = 0
+        self.arrived = 0
+        self.warnings: list[str] = []
+
+    def transfer_started(self, *, blobs: int, size_bytes: int) -> None:
+        self.total = size_bytes
+
+    def transferred(self, size_bytes: int) -> None:
+        self.arrived += size_bytes
+
+    def warning(self, text: str) -> None:
+        self.warnings.append(text)
+
+
+def blob(*urls: str, data: bytes = DATA) -> RemoteBlob:
+    return RemoteBlob(
+        descriptor=Descriptor(digest=Digest.of(data), size_bytes=len(data)), urls=urls
+    )
+
+
+def fetcher(tmp_path: Path, reporter: Silent | None = None, *, offline: bool = False) -> Fetcher:
+    return Fetcher(
+        store=Store(tmp_path / "store"),
+        http=HttpClient(timeout_s=5),
+        reporter=reporter or Silent(),
+        offline=offline,
+    )
+
+
+def leftovers(tmp_path: Path) -> list[str]:
+    return [
+        path.name
+        for folder in ("partial", "blobs/staging")
+        for path in (tmp_path / "store" / folder).glob("*")
+    ]
+
+
+def test_blobs_arrive_once_and_whole(tmp_path: Path) -> None:
+    files = {f"{n}.deb": bytes([n]) * (n * 1000 + 1) for n in range(20)}
+    reporter = Counting()
+    with serve(files) as server:
+        wanted = [blob(server.url + name, data=data) for name, data in files.items()]
+        fetching = fetcher(tmp_path, reporter)
+        fetching.fetch(wanted)
+        fetching.fetch(wanted)
+        assert sorted(server.paths()) == sorted(files)
+    for data in files.values():
+        source = fetching.store.open_blob(Digest.of(data))
+        assert source.read_at(0, source.size_bytes) == data
+    assert reporter.arrived == reporter.total == sum(map(len, files.values()))
+    assert leftovers(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    "faults",
+    [
+        (Fault(status=503),),
+        (Fault(cut_after=1000),),
+        (Fault(cut_after=1000), Fault(without_range=True)),
+        (Fault(silent=True),),
+        (Fault(cut_after=0), Fault(cut_after=500_000)),
+    ],
+    ids=["busy", "cut", "cut-and-no-range", "silent", "cut-twice"],
+)
+def test_a_passing_fault_is_survived(tmp_path: Path, faults: tuple[Fault, ...]) -> None:
+    reporter = Counting()
+    with serve({"a": DATA}) as server:
+        server.fail("a", *faults)
+        fetching = fetcher(tmp_path, reporter)
+        fetching.fetch([blob(server.url + "a")])
+        assert fetching.store.has(Digest.of(DATA))
+    assert reporter.arrived == len(DATA)
+    assert leftovers(tmp_path) == []
+
+
+def test_a_cut_download_is_continued_by_the_next_run(tmp_path: Path) -> None:
+    with serve({"a": DATA}) as server:
+        server.fail_always("a", Fault(cut_after=100_000))
+        with pytest.raises(FetchError):
+            fetcher(tmp_path).fetch([blob(server.url + "a")])
+        assert leftovers(tmp_path) == [Digest.of(DATA).hex]
+        server.heal()
+        asked = len(server.requests)
+        fetcher(tmp_path).fetch([blob(server.url + "a")])
+        assert server.requests[asked].headers["range"].startswith("bytes=")
+
+
+def test_wrong_bytes_are_refused_and_not_asked_for_again(tmp_path: Path) -> None:
+    with serve({"a": DATA}) as server:
+        server.fail_always("a", Fault(replace_with=b"x" * len(DATA)))
+        fetching = fetcher(tmp_path)
+        with pytest.raises(IntegrityError) as caught:
+            fetching.fetch([blob(server.url + "a")])
+        assert caught.value.expected == str(Digest.of(DATA))
+        assert len(server.requests) == 1
+        assert not fetching.store.has(Digest.of(DATA))
+    assert leftovers(tmp_path) == []
+
+
+def test_more_bytes_than_promised_are_refused(tmp_path: Path) -> None:
+    with serve({"a": DATA + b"!"}) as server, pytest.raises(IntegrityError, match="bytes instead"):
+        fetcher(tmp_path).fetch([blob(server.url + "a")])
+
+
+def test_a_continued_download_with_a_wrong_half_is_fetched_whole_once(tmp_path: Path) -> None:
+    reporter = Counting()
+    partial = tmp_path / "store" / "partial" / Digest.of(DATA).hex
+    partial.parent.mkdir(parents=True)
+    partial.write_bytes(b"not the beginning")
+    with serve({"a": DATA}) as server:
+        fetching = fetcher(tmp_path, reporter)
+        fetching.fetch([blob(server.url + "a")])
+        assert fetching.store.has(Digest.of(DATA))
+    assert len(reporter.warnings) == 1
+
+
+def test_the_next_address_is_tried(tmp_path: Path) -> None:
+    with serve({"b": DATA}) as server:
+        fetching = fetcher(tmp_path)
+        fetching.fetch([blob(server.url + "gone", server.url + "b")])
+        assert server.paths() == ["gone", "b"]
+        assert fetching.store.has(Digest.of(DATA))
+
+
+@pytest.mark.parametrize(("status", "kind"), [(404, FetchError), (403, AuthError)])
+def test_a_final_answer_is_not_retried(tmp_path: Path, status: int, kind: type[FetchError]) -> None:
+    with serve({}) as server:
+        server.fail_always("a", Fault(status=status))
+        with pytest.raises(kind) as caught:
+            fetcher(tmp_path).fetch([blob(server.url + "a")])
+        assert caught.value.status == status
+        assert len(server.requests) == 1
+
+
+def test_offline_asks_nobody(tmp_path: Path) -> None:
+    with serve({"a.deb": DATA}) as server:
+        with pytest.raises(ImageError, match=r"a\.deb"):
+            fetcher(tmp_path, offline=True).fetch([blob(server.url + "a.deb")])
+        assert server.requests == []
+
+
+def test_a_folder_serves_as_a_mirror(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(DATA)
+    fetching = fetcher(tmp_path)
+    fetching.fetch([blob((tmp_path / "a").as_uri())])
+    assert fetching.store.has(Digest.of(DATA))
