@@ -1,0 +1,152 @@
+"""The guest agent, as its host sees it (CONTRACTS §3, ``virtio-port``)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+from bootsmith.errors import AgentError
+from bootsmith.host.channel import Channel
+from bootsmith.host.clock import Deadline
+from bootsmith.vm.execution import Command, ExecResult, RunningCommand, Stream
+from bootsmith.vm.line import Exchange, Line
+
+_FILE_CHUNK_BYTES = 256 << 10
+
+Sink = Callable[[bytes], object]
+
+
+class Agent:
+    """Runs commands and moves files in a guest.  Usable from many threads at once."""
+
+    def __init__(self, channel: Channel, *, on_change: Callable[[], None] = lambda: None) -> None:
+        self.line = Line(channel, on_change=on_change)
+
+    def exec(
+        self,
+        command: str | Sequence[str],
+        *,
+        env: Mapping[str, str] | None = None,
+        cwd: str | None = None,
+        stdin: bytes | Iterable[bytes] | None = None,
+        on_stdout: Sink | None = None,
+        on_stderr: Sink | None = None,
+        timeout_s: float | None = None,
+    ) -> ExecResult:
+        """Run a command to its end.
+
+        A text is run by ``/bin/sh -lc``, a sequence is the argument vector.  Output goes to the
+        sinks as it comes; a stream without a sink is collected in the result.
+
+        Raises ``AgentError`` when the agent refuses or is gone, ``VMError`` when the command
+        has not ended after ``timeout_s``.
+        """
+        running = self.start(Command.of(command, env=env, cwd=cwd), stdin=stdin is not None)
+        if stdin is not None:
+            running.feed((stdin,) if isinstance(stdin, bytes) else stdin)
+        collected = {stream: bytearray() for stream in Stream}
+        sinks: dict[Stream, Sink] = {
+            Stream.STDOUT: on_stdout or collected[Stream.STDOUT].extend,
+            Stream.STDERR: on_stderr or collected[Stream.STDERR].extend,
+        }
+        for stream, data in running.output(timeout_s=timeout_s):
+            sinks[stream](data)
+        assert running.result is not None
+        return ExecResult(
+            exit_code=running.result.exit_code,
+            signal=running.result.signal,
+            stdout=bytes(collected[Stream.STDOUT]),
+            stderr=bytes(collected[Stream.STDERR]),
+        )
+
+    def start(self, command: Command, *, stdin: bool = False) -> RunningCommand:
+        """Start a command and hand back the one who runs it.  Raises ``AgentError``."""
+        return RunningCommand(self.line, command, stdin=stdin)
+
+    def read_file(
+        self, path: str, *, cwd: str | None = None, timeout_s: float | None = None
+    ) -> Iterator[bytes]:
+        """The content of a file, piece by piece.
+
+        Raises ``AgentError`` (code ``file_read_failed``) when it cannot be read.
+        """
+        deadline = Deadline.after(timeout_s)
+        exchange = self.line.open()
+        try:
+            request = _located(path, cwd) | {"chunk_size": _FILE_CHUNK_BYTES}
+            exchange.send("file_read_request", request)
+            while (message := exchange.receive(deadline)).kind != "file_read_done":
+                if message.kind != "file_read_data":
+                    raise _unexpected(message.kind, "file_read_data")
+                yield message.data("data")
+        finally:
+            exchange.close()
+
+    def write_file(
+        self,
+        path: str,
+        data: bytes | Iterable[bytes],
+        *,
+        cwd: str | None = None,
+        append: bool = False,
+        timeout_s: float | None = None,
+    ) -> None:
+        """Write a file; its old content is replaced unless ``append``.
+
+        Raises ``AgentError`` (code ``file_write_failed``) when it cannot be written.
+        """
+        deadline = Deadline.after(timeout_s)
+        exchange = self.line.open()
+        try:
+            request = _located(path, cwd) | {"truncate": not append}
+            exchange.send("file_write_request", request)
+            for chunk in (data,) if isinstance(data, bytes) else data:
+                _send_pieces(exchange, chunk)
+            exchange.send("file_write_data", {"data": b"", "eof": True})
+            _expect(exchange, "file_write_done", deadline)
+        finally:
+            exchange.close()
+
+    def delete_file(
+        self,
+        path: str,
+        *,
+        cwd: str | None = None,
+        missing_ok: bool = False,
+        recursive: bool = False,
+        timeout_s: float | None = None,
+    ) -> None:
+        """Delete a file, or with ``recursive`` a whole directory.
+
+        Raises ``AgentError`` (code ``file_delete_failed``) when that is impossible.
+        """
+        exchange = self.line.open()
+        try:
+            request = _located(path, cwd) | {"force": missing_ok, "recursive": recursive}
+            exchange.send("file_delete_request", request)
+            _expect(exchange, "file_delete_done", Deadline.after(timeout_s))
+        finally:
+            exchange.close()
+
+    def close(self) -> None:
+        """Hang up; every command under way ends with an ``AgentError``."""
+        self.line.close()
+
+
+def _located(path: str, cwd: str | None) -> dict[str, str | bool | int]:
+    return {"path": path} if cwd is None else {"path": path, "cwd": cwd}
+
+
+def _send_pieces(exchange: Exchange, chunk: bytes) -> None:
+    for start in range(0, len(chunk), _FILE_CHUNK_BYTES):
+        piece = chunk[start : start + _FILE_CHUNK_BYTES]
+        exchange.send("file_write_data", {"data": piece})
+
+
+def _expect(exchange: Exchange, kind: str, deadline: Deadline) -> None:
+    message = exchange.receive(deadline)
+    if message.kind != kind:
+        raise _unexpected(message.kind, kind)
+
+
+def _unexpected(kind: str, wanted: str) -> AgentError:
+    return AgentError(f"the guest answered {kind!r} where {wanted!r} was expected")

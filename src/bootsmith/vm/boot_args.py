@@ -1,0 +1,47 @@
+"""The kernel's command line.
+
+What each word is good for, with what it saves, is in docs/decisions/0006.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bootsmith.model.arch import Arch
+from bootsmith.vm.machine import Network
+
+# Addresses of QEMU's user-mode network.
+GUEST_ADDRESS = "10.0.2.15"
+GATEWAY_ADDRESS = "10.0.2.2"
+NAMESERVER_ADDRESS = "10.0.2.3"
+
+
+def kernel_command_line(
+    arch: Arch,
+    *,
+    network: Network = Network.NONE,
+    writable_root: bool = True,
+    extra: Sequence[str] = (),
+) -> str:
+    """The words for a machine of ours whose root file system is on ``/dev/vda``.
+
+    ``extra`` comes last, and so wins.
+    """
+    return " ".join(
+        (
+            f"console={arch.console}",
+            "quiet",
+            # A panic ends the machine at once (-no-reboot), so that it is noticed.
+            "panic=-1",
+            *(("reboot=k",) if arch is Arch.X86_64 else ()),
+            "root=/dev/vda",
+            "rw" if writable_root else "ro",
+            *((_address(),) if network is Network.USER else ()),
+            *extra,
+        )
+    )
+
+
+def _address() -> str:
+    # client:server:gateway:netmask:hostname:device:autoconf:dns0, as in the kernel's nfsroot.rst.
+    return f"ip={GUEST_ADDRESS}::{GATEWAY_ADDRESS}:255.255.255.0::eth0:off:{NAMESERVER_ADDRESS}"

@@ -1,0 +1,107 @@
+"""The part of CBOR (RFC 8949) that the guest agent speaks, read strictly.
+
+Integers, byte strings, text, arrays, maps with text keys, booleans and null, all of definite
+length and nested at most 64 deep.  A general decoder would turn a hostile guest's tags into
+dates, fractions and regular expressions; this one has no such doors.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from bootsmith.errors import AgentError
+
+Value: TypeAlias = "int | bytes | str | bool | list[Value] | dict[str, Value] | None"
+
+MAX_DEPTH = 64
+
+_SIMPLE: dict[int, bool | None] = {20: False, 21: True, 22: None}
+
+
+def decode(data: bytes | memoryview) -> Value:
+    """The one value that ``data`` holds.
+
+    Raises ``AgentError`` for anything else: bytes missing or left over, another type, a
+    doubled key, text that is not UTF-8.
+    """
+    view = memoryview(data)
+    try:
+        value, end = _value(view, 0, 0)
+    except IndexError:
+        raise _malformed("it ends too early") from None
+    if end != len(view):
+        raise _malformed(f"{len(view) - end} bytes are left over")
+    return value
+
+
+def _value(view: memoryview, at: int, depth: int) -> tuple[Value, int]:
+    if depth > MAX_DEPTH:
+        raise _malformed(f"it nests deeper than {MAX_DEPTH}")
+    initial = view[at]
+    major, info = initial >> 5, initial & 31
+    if major == 7:
+        if info not in _SIMPLE:
+            raise _malformed(f"simple value or float {info}")
+        return _SIMPLE[info], at + 1
+    number, at = _argument(view, at + 1, info)
+    match major:
+        case 0:
+            return number, at
+        case 1:
+            return -1 - number, at
+        case 2:
+            return bytes(_slice(view, at, number)), at + number
+        case 3:
+            return _text(view, at, number), at + number
+        case 4:
+            return _array(view, at, number, depth)
+        case 5:
+            return _map(view, at, number, depth)
+        case _:
+            raise _malformed(f"tag {number}")
+
+
+def _argument(view: memoryview, at: int, info: int) -> tuple[int, int]:
+    if info < 24:
+        return info, at
+    if info > 27:
+        raise _malformed("an indefinite length")
+    size = 1 << (info - 24)
+    return int.from_bytes(_slice(view, at, size), "big"), at + size
+
+
+def _slice(view: memoryview, at: int, size: int) -> memoryview:
+    if size > len(view) - at:
+        raise IndexError
+    return view[at : at + size]
+
+
+def _text(view: memoryview, at: int, size: int) -> str:
+    try:
+        return str(_slice(view, at, size), "utf-8")
+    except UnicodeDecodeError:
+        raise _malformed("text that is not UTF-8") from None
+
+
+def _array(view: memoryview, at: int, count: int, depth: int) -> tuple[Value, int]:
+    items: list[Value] = []
+    for _ in range(count):
+        item, at = _value(view, at, depth + 1)
+        items.append(item)
+    return items, at
+
+
+def _map(view: memoryview, at: int, count: int, depth: int) -> tuple[Value, int]:
+    items: dict[str, Value] = {}
+    for _ in range(count):
+        key, at = _value(view, at, depth + 1)
+        if not isinstance(key, str):
+            raise _malformed(f"a key that is no text: {key!r}")
+        if key in items:
+            raise _malformed(f"the key {key!r} twice")
+        items[key], at = _value(view, at, depth + 1)
+    return items, at
+
+
+def _malformed(why: str) -> AgentError:
+    return AgentError(f"the guest sent malformed CBOR: {why}")

@@ -1,0 +1,110 @@
+"""A machine as a value: what to start, before it is known how."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+from bootsmith.model.arch import Arch
+
+# Ports of the guest agent (CONTRACTS §3).
+AGENT_PORT = "virtio-port"
+FILES_PORT = "virtio-fs"
+SSH_PORT = "virtio-ssh"
+INGRESS_PORT = "virtio-ingress"
+
+
+class Accelerator(Enum):
+    """Who executes the guest's instructions."""
+
+    KVM = "kvm"
+    HVF = "hvf"
+    TCG = "tcg"
+
+    def __str__(self) -> str:
+        return self.value
+
+
+class MachineType(Enum):
+    """The board.  ``virt`` is aarch64's; the others are x86_64's."""
+
+    Q35 = "q35"
+    MICROVM = "microvm"
+    VIRT = "virt"
+
+    @property
+    def has_pci(self) -> bool:
+        """Whether virtio devices sit on PCI; without, they are memory-mapped."""
+        return self is not MachineType.MICROVM
+
+
+class DiskFormat(Enum):
+    RAW = "raw"
+    QCOW2 = "qcow2"
+
+    @classmethod
+    def of(cls, path: Path) -> DiskFormat:
+        """What the extension says (CONTRACTS §1)."""
+        return cls.QCOW2 if path.suffix == ".qcow2" else cls.RAW
+
+
+class DiskMode(Enum):
+    """What becomes of the guest's writes."""
+
+    READONLY = "readonly"  # refused
+    MEMORY = "memory"  # kept in an anonymous temporary file until the machine ends
+    COW = "cow"  # kept in a qcow2 overlay beside the untouched image
+    WRITABLE = "writable"  # written to the image itself
+
+
+class Network(Enum):
+    NONE = "none"
+    USER = "user"  # QEMU's own address translation; needs no privilege
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drive:
+    """A virtio-blk disk.  ``format`` is that of the file at ``path``."""
+
+    path: Path
+    format: DiskFormat = DiskFormat.RAW
+    mode: DiskMode = DiskMode.COW
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PortForward:
+    """A TCP port of this machine's loopback that leads to a port of the guest.
+
+    ``host_port`` 0 lets QEMU choose a free one.
+    """
+
+    guest_port: int
+    host_port: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MachineSpec:
+    """Everything that decides what machine the guest finds itself in.
+
+    Drives appear as ``/dev/vda``, ``/dev/vdb`` … in their order; ``ports`` names the
+    virtio-serial ports.
+    """
+
+    arch: Arch
+    kernel: Path
+    initramfs: Path | None = None
+    cmdline: str = ""
+    machine: MachineType
+    accelerator: Accelerator
+    cpus: int = 2
+    memory_mib: int = 1024
+    drives: tuple[Drive, ...] = ()
+    network: Network = Network.NONE
+    forwards: tuple[PortForward, ...] = ()
+    ports: tuple[str, ...] = (AGENT_PORT,)
+
+
+def default_machine(arch: Arch) -> MachineType:
+    """The board on which ``arch`` boots soonest and everywhere."""
+    return MachineType.VIRT if arch is Arch.AARCH64 else MachineType.Q35

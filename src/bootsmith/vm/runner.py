@@ -1,0 +1,161 @@
+"""Starting machines: from a specification to an agent that answers."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from bootsmith.errors import BootTimeout, VMError
+from bootsmith.host.acceleration import acceleration_facts, note_hang
+from bootsmith.host.channel import Channel
+from bootsmith.host.child import Child
+from bootsmith.host.clock import Deadline
+from bootsmith.host.temporary import RuntimeFolder
+from bootsmith.model.reporter import Reporter, Silent
+from bootsmith.vm.acceleration import Decision, decide
+from bootsmith.vm.drives import with_overlays
+from bootsmith.vm.machine import Accelerator, MachineSpec
+from bootsmith.vm.qemu_argv import Wiring, qemu_argv
+from bootsmith.vm.running import RunningMachine
+
+# An accelerated guest prints within a fraction of a second; one that hangs never does.
+FIRST_OUTPUT_TIMEOUT_S = 5.0
+_BOOT_TIMEOUT_S = {Accelerator.KVM: 30.0, Accelerator.HVF: 30.0, Accelerator.TCG: 120.0}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartOptions:
+    """How to start a machine, as opposed to which.
+
+    ``accelerator`` ``None`` lets the evidence decide.  ``boot_timeout_s`` ``None`` is a default
+    that depends on the accelerator.  ``console_log`` receives a copy of the console;
+    ``state_folder`` keeps what was learnt about this machine's acceleration.
+    """
+
+    accelerator: Accelerator | None = None
+    boot_timeout_s: float | None = None
+    first_output_timeout_s: float = FIRST_OUTPUT_TIMEOUT_S
+    console_log: Path | None = None
+    on_console: Callable[[bytes], object] | None = None
+    state_folder: Path | None = None
+    reporter: Reporter = field(default_factory=Silent)
+
+
+def start_machine(spec: MachineSpec, options: StartOptions | None = None) -> RunningMachine:
+    """Start ``spec`` and wait until its agent answers (a machine without the agent's port: until
+    QEMU runs).
+
+    The accelerator of ``spec`` is replaced by what ``options`` and the evidence say.  A guest that
+    shows no sign of life under an accelerator nobody asked for is started again under emulation.
+
+    Raises ``ToolMissing`` without QEMU, ``BootTimeout`` when the guest does not answer in time, and
+    ``VMError`` when QEMU ends or the guest panics.
+    """
+    options = options or StartOptions()
+    facts = acceleration_facts(options.state_folder)
+    decision = decide(facts, guest=spec.arch, wanted=options.accelerator)
+    options.reporter.detail(f"acceleration: {decision.reason}")
+    try:
+        return _start(spec, decision, options)
+    except _NoSignOfLife as silence:
+        decision = _after_silence(decision.accelerator, silence, options)
+    options.reporter.warning(decision.reason)
+    return _start(spec, decision, options)
+
+
+class _NoSignOfLife(VMError):
+    """A machine on trial has printed nothing."""
+
+
+def _after_silence(tried: Accelerator, silence: _NoSignOfLife, options: StartOptions) -> Decision:
+    remembered = ""
+    if options.state_folder is not None:
+        note = note_hang(options.state_folder)
+        remembered = f" (noted in {note} until this machine boots anew)"
+    return Decision(
+        accelerator=Accelerator.TCG,
+        reason=f"emulation, because under {tried} {silence}{remembered}",
+    )
+
+
+def _start(spec: MachineSpec, decision: Decision, options: StartOptions) -> RunningMachine:
+    spec = replace(spec, accelerator=decision.accelerator)
+    machine = _launch(spec, decision, options)
+    try:
+        _await_ready(machine, options)
+    except BaseException:
+        machine.kill()
+        raise
+    return machine
+
+
+def _launch(spec: MachineSpec, decision: Decision, options: StartOptions) -> RunningMachine:
+    folder = RuntimeFolder(prefix="bootsmith-vm-")
+    pairs: dict[str, tuple[Channel, Channel]] = {}
+    try:
+        spec = replace(spec, drives=with_overlays(spec.drives, folder.path))
+        for name in ("console", "qmp", *spec.ports):
+            pairs[name] = Channel.pair()
+        theirs = {name: theirs.fileno() for name, (_, theirs) in pairs.items()}
+        wiring = Wiring(
+            console=theirs["console"],
+            qmp=theirs["qmp"],
+            ports={name: theirs[name] for name in spec.ports},
+            console_log=options.console_log,
+            seccomp=sys.platform.startswith("linux"),
+        )
+        child = Child.start(
+            qemu_argv(spec, wiring),
+            guardian=folder.guardian,
+            output=folder.path / "qemu.log",
+            descriptors=tuple(theirs.values()),
+            env={"TMPDIR": str(folder.path)},
+        )
+    except BaseException:
+        for ours, _ in pairs.values():
+            ours.close()
+        folder.close()
+        raise
+    finally:
+        for _, peer in pairs.values():
+            peer.close()
+    return RunningMachine(
+        spec=spec,
+        decision=decision,
+        child=child,
+        folder=folder,
+        channels={name: ours for name, (ours, _) in pairs.items()},
+        on_console=options.on_console,
+    )
+
+
+def _await_ready(machine: RunningMachine, options: StartOptions) -> None:
+    timeout_s = options.boot_timeout_s or _BOOT_TIMEOUT_S[machine.spec.accelerator]
+    deadline = Deadline.after(timeout_s)
+    trial = Deadline.after(options.first_output_timeout_s if machine.decision.on_trial else None)
+    while not _has_come_up(machine, trial):
+        if deadline.passed:
+            raise BootTimeout(
+                f"the guest's agent did not answer within {timeout_s:g} s{machine.last_words()}",
+                console_tail=machine.console.tail(),
+                hint="raise the boot timeout if the machine is slow, else look at the console",
+            )
+        waits = (deadline.remaining_s(), trial.remaining_s(), 1.0)
+        machine.wait_for_change(min(wait for wait in waits if wait is not None))
+
+
+def _has_come_up(machine: RunningMachine, trial: Deadline) -> bool:
+    if machine.agent is not None and machine.agent.line.is_ready:
+        return True
+    on_trial = machine.decision.on_trial and not machine.console.has_output
+    status = machine.status()
+    if on_trial and (status is not None or trial.passed):
+        raise _NoSignOfLife(
+            "the guest printed nothing in time"
+            if status is None
+            else f"QEMU ended with status {status} before the guest printed anything"
+        )
+    machine.raise_if_failed()
+    return machine.agent is None and not on_trial

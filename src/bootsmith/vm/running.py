@@ -1,0 +1,145 @@
+"""A machine that runs."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from typing import Self
+
+from bootsmith.errors import AgentError, VMError
+from bootsmith.host.channel import Channel
+from bootsmith.host.child import Child
+from bootsmith.host.clock import Deadline
+from bootsmith.host.temporary import RuntimeFolder
+from bootsmith.vm import qmp
+from bootsmith.vm.acceleration import Decision
+from bootsmith.vm.agent import Agent
+from bootsmith.vm.console import Console
+from bootsmith.vm.machine import AGENT_PORT, MachineSpec
+
+# Everything written reaches the disk before the power goes; "o" needs no help of the guest's
+# programs, whatever its init is.
+_POWER_OFF = ("/bin/sh", "-c", "sync; echo o > /proc/sysrq-trigger; sleep 60")
+
+
+class RunningMachine:
+    """QEMU with a guest in it.  ``agent`` is ``None`` when it has no port for one.
+
+    Usable from many threads; ``stop`` or ``kill`` it, or use it as a context manager.
+    """
+
+    def __init__(
+        self,
+        *,
+        spec: MachineSpec,
+        decision: Decision,
+        child: Child,
+        folder: RuntimeFolder,
+        channels: Mapping[str, Channel],
+        on_console: Callable[[bytes], object] | None,
+    ) -> None:
+        self.spec = spec
+        self.decision = decision
+        self._child = child
+        self._folder = folder
+        self._channels = channels
+        self._changed = threading.Event()
+        self._ending = threading.Lock()
+        self._has_ended = False
+        self.console = Console(
+            channels["console"], on_change=self._changed.set, on_output=on_console
+        )
+        self.agent = (
+            Agent(channels[AGENT_PORT], on_change=self._changed.set)
+            if AGENT_PORT in channels
+            else None
+        )
+
+    @property
+    def pid(self) -> int:
+        """QEMU's process id."""
+        return self._child.pid
+
+    def status(self) -> int | None:
+        """QEMU's exit status, ``None`` while it runs."""
+        return self._child.status()
+
+    def wait(self, timeout_s: float | None = None) -> int | None:
+        """Wait until the machine ends by itself; ``None`` when it still runs."""
+        return self._child.wait(timeout_s)
+
+    def wait_for_change(self, timeout_s: float) -> None:
+        """Wait until console or agent have something new, or so long."""
+        self._changed.wait(timeout_s)
+        self._changed.clear()
+
+    def raise_if_failed(self) -> None:
+        """Raise ``VMError`` when the guest has panicked or QEMU has ended."""
+        if self.console.panic is not None:
+            raise VMError(f"the guest's kernel gave up: {self.console.panic}{self.last_words()}")
+        # Streams end a moment before the process can be waited for.
+        status = self._child.wait(1.0) if self.console.has_ended else self.status()
+        if status is not None:
+            said = self._child.output_tail()
+            raise VMError(
+                f"QEMU ended with status {status} before the guest was ready"
+                + (f": {said}" if said else "")
+                + self.last_words()
+            )
+        failure = self.agent.line.failure if self.agent else None
+        if failure is not None:
+            raise AgentError(f"{failure}{self.last_words()}", code=failure.code)
+
+    def last_words(self) -> str:
+        """The end of the console as a part of an error's text."""
+        tail = self.console.tail()
+        return f"\nThe end of its console:\n{tail}" if tail else "\nIts console is empty."
+
+    def stop(self, *, timeout_s: float = 10.0) -> None:
+        """Let the guest write everything to its disks and power off; pull the plug if it does not.
+
+        Takes about ``timeout_s`` at most.  A second call does nothing.
+        """
+        with self._ending:
+            if self._has_ended:
+                return
+            deadline = Deadline.after(timeout_s)
+            try:
+                if self.status() is None:
+                    self._ask_to_power_off(deadline)
+                    self._child.wait(deadline.remaining_s())
+            finally:
+                self._end()
+
+    def kill(self) -> None:
+        """Pull the plug.  A second call does nothing."""
+        with self._ending:
+            if not self._has_ended:
+                self._child.kill()
+                self._end()
+
+    def _ask_to_power_off(self, deadline: Deadline) -> None:
+        try:
+            if self.agent is not None and self.agent.line.is_ready:
+                self.agent.exec(_POWER_OFF, timeout_s=deadline.remaining_s())
+            else:
+                qmp.execute(self._channels["qmp"], "system_powerdown")
+        except VMError:
+            # A guest that cannot be asked any more is about to end, or made to.
+            return
+
+    def _end(self) -> None:
+        self._has_ended = True
+        self._child.terminate()
+        if self.agent is not None:
+            self.agent.close()
+        self.console.close()
+        for channel in self._channels.values():
+            channel.close()
+        self._folder.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
