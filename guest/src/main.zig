@@ -1,0 +1,69 @@
+//! One executable for everything bootsmith does inside a guest.  The name it is called by
+//! (or, when that is `bootsmith-guest`, its first argument) chooses the program.
+
+const std = @import("std");
+const linux = std.os.linux;
+
+const agent = @import("agent/agent.zig");
+const arguments = @import("arguments.zig");
+const console = @import("console.zig");
+const sys = @import("sys.zig");
+
+pub const std_options: std.Options = .{ .enable_segfault_handler = false };
+pub const panic = std.debug.FullPanic(reportPanic);
+
+const Program = *const fn (words: arguments.Words) sys.Error!void;
+
+const programs = std.StaticStringMap(Program).initComptime(.{
+    .{ "sandboxd", &runAgent },
+});
+
+pub fn main() u8 {
+    occupyStandardDescriptors();
+    var words: arguments.Words = .{ .rest = std.os.argv };
+    var name = baseName(words.next() orelse "");
+    if (std.mem.eql(u8, name, "bootsmith-guest")) name = words.next() orelse "";
+    const program = programs.get(name) orelse {
+        console.say(&.{ "there is no program called '", name, "' in here" });
+        return 2;
+    };
+    program(words) catch |failure| {
+        console.complain(&.{name}, failure);
+        return 1;
+    };
+    return 0;
+}
+
+fn runAgent(words: arguments.Words) sys.Error!void {
+    const source = try arguments.portSource(words, "virtio-port");
+    try agent.serve(source, std.os.environ);
+}
+
+fn baseName(path: []const u8) []const u8 {
+    const slash = std.mem.lastIndexOfScalar(u8, path, '/') orelse return path;
+    return path[slash + 1 ..];
+}
+
+/// Makes sure that no descriptor opened later is taken for standard input or output.
+fn occupyStandardDescriptors() void {
+    while (true) {
+        const fd = sys.open("/dev/null", .{ .ACCMODE = .RDWR }, 0) catch return;
+        if (fd > 2) return sys.close(fd);
+    }
+}
+
+/// A failed safety check ends the process with one line; there are no symbols for a trace.
+fn reportPanic(reason: []const u8, _: ?usize) noreturn {
+    @branchHint(.cold);
+    console.say(&.{ "panic: ", reason });
+    linux.exit_group(134); // As abort(3) would look to a shell.
+}
+
+test {
+    _ = @import("cbor.zig");
+    _ = @import("frame.zig");
+    _ = @import("message.zig");
+    _ = @import("ring.zig");
+    _ = @import("agent/request.zig");
+    std.testing.refAllDecls(@This());
+}
