@@ -16,7 +16,11 @@ from bootsmith.sources.debian.control import Paragraph, parse_paragraph
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Release:
-    """A suite at one moment.  ``files`` maps a path below the suite to what it must be."""
+    """A suite at one moment.
+
+    ``files`` maps a path below the suite to what it must be.  ``all_is_apart`` tells that
+    packages for every architecture stand in an index of their own.
+    """
 
     origin: str
     label: str
@@ -30,6 +34,7 @@ class Release:
     acquire_by_hash: bool
     not_automatic: bool
     but_automatic_upgrades: bool
+    all_is_apart: bool
     files: dict[str, Descriptor]
 
     @classmethod
@@ -54,6 +59,9 @@ class Release:
             acquire_by_hash=_yes(fields, "Acquire-By-Hash"),
             not_automatic=_yes(fields, "NotAutomatic"),
             but_automatic_upgrades=_yes(fields, "ButAutomaticUpgrades"),
+            # "No-Support-for-Architecture-all: Packages": each architecture's index has them.
+            all_is_apart="all" in fields.get("Architectures", "").split()
+            and "Packages" not in fields.get("No-Support-for-Architecture-all", "").split(),
             files=_digest_table(fields["SHA256"]),
         )
 
