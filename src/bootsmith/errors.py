@@ -14,6 +14,7 @@
     │   │   └── IntegrityError          .expected .actual   (never retried silently)
     │   ├── ArchiveError                .member .offset
     │   │   └── UnsafePath
+    │   ├── InvalidImage                .failures: what does not agree with the manifest
     │   ├── ImageFull                   .needed_bytes .size_bytes
     │   └── StepFailed                  .step .exit_code .output_tail
     ├── HostError
@@ -164,6 +165,16 @@ class ArchiveError(ImageError):
 
 class UnsafePath(ArchiveError):
     """A path would leave the place it belongs to."""
+
+
+class InvalidImage(ImageError):
+    """A finished image is not what its manifest says; every disagreement is in ``failures``."""
+
+    def __init__(
+        self, message: str, *, failures: tuple[Problem, ...], hint: str | None = None
+    ) -> None:
+        super().__init__("\n".join([message, *(f"  {one}" for one in failures)]), hint=hint)
+        self.failures = failures
 
 
 class ImageFull(ImageError):

@@ -14,7 +14,7 @@ import click
 from bootsmith.errors import BootsmithError, BootTimeout, ConfigError, StepFailed
 
 _COMMANDS = {
-    "build": ("bootsmith.cli.build", "Build an image: kernel, initramfs, root file system, manifest."),
+    "build": ("bootsmith.cli.build", "Build an image: kernel, initramfs, rootfs and manifest."),
     "doctor": ("bootsmith.cli.doctor", "Tell what this machine can do, and what it lacks."),
     "exec": ("bootsmith.cli.exec", "Boot an image, run a command in it, exit with its status."),
     "guest": ("bootsmith.cli.guest", "The programs that run inside a guest."),

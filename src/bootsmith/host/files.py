@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Self
@@ -192,6 +193,14 @@ def data_ranges(source: FileSource) -> Iterator[tuple[int, int]]:
             raise host_error(error, "read", source.path) from error
         position = os.lseek(source.fileno(), start, os.SEEK_HOLE)
         yield start, position
+
+
+def is_plain_file(path: Path) -> bool:
+    """Whether ``path`` itself, not what it may link to, is a regular file."""
+    try:
+        return stat.S_ISREG(path.lstat().st_mode)
+    except OSError:
+        return False
 
 
 def read_whole(path: Path, *, most_bytes: int = 64 << 20) -> bytes:

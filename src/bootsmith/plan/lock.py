@@ -64,8 +64,9 @@ class LockedPackage(_Part):
 
 
 class LockedSuite(_Part):
-    """A suite as it was when the packages were chosen.
+    """A suite that packages were chosen from.
 
+    Its date is not kept: a suite published anew with the same packages gives the same lock.
     ``signed_by`` is the fingerprint of the key its Release file was checked with, ``None``
     when the user allowed it to be unsigned.
     """
@@ -73,7 +74,6 @@ class LockedSuite(_Part):
     mirror: str
     suite: str
     components: tuple[str, ...]
-    date: str
     signed_by: str | None
 
 

@@ -77,7 +77,7 @@ class IndexCache:
             entry = json.loads(record)
             digest = Digest.parse(entry["digest"])
             validators = {str(name): str(value) for name, value in entry["validators"].items()}
-        except (ValueError, KeyError, AttributeError, ImageError):
+        except (ValueError, KeyError, TypeError, AttributeError, ImageError):
             return {}, None  # damaged: ask for the whole index again
         if not self.store.has(digest):
             return {}, None

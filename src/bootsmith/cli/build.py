@@ -1,0 +1,97 @@
+"""``bootsmith build``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from bootsmith.cli.terminal import TerminalReporter
+from bootsmith.config.preset_files import DEFAULT_PRESET, preset_names, preset_text
+from bootsmith.errors import ConfigError
+from bootsmith.manifest.manifest import LOCK_NAME
+from bootsmith.sdk.building import BuildOptions
+from bootsmith.sdk.image import Image
+from bootsmith.sdk.settings import DEFAULT_OUTPUT
+
+
+@click.command()
+@click.option(
+    "--config", "-c", "config_path", type=click.Path(path_type=Path, dir_okay=False),
+    help="A build config (JSON or TOML).",
+)  # fmt: skip
+@click.option(
+    "--preset", type=click.Choice(preset_names()), help=f"A config that comes along ({DEFAULT_PRESET})."
+)
+@click.option(
+    "--include", multiple=True, metavar="PACKAGES", help="More packages, parted by commas."
+)
+@click.option(
+    "--output", "-o", type=click.Path(path_type=Path), default=DEFAULT_OUTPUT, show_default=True,
+    help="The folder to make.",
+)  # fmt: skip
+@click.option("--arch", metavar="ARCH", help="x86_64 or aarch64; by default this machine's.")
+@click.option("--mirror", metavar="URL", help="The mirror to take packages from.")
+@click.option("--locked", is_flag=True, help="Take exactly what the lock file says, or fail.")
+@click.option(
+    "--lock", "lock_path", type=click.Path(path_type=Path, dir_okay=False),
+    help="The lock file for --locked; by default the one in the output folder.",
+)  # fmt: skip
+@click.option("--offline", is_flag=True, help="Ask no server; use only what is in the store.")
+@click.option(
+    "--allow-unsigned", is_flag=True, help="Accept unsigned repositories.  Recorded in the image."
+)
+@click.option("--strict", is_flag=True, help="Fail on config keys that mean nothing.")
+@click.option("--init-config", is_flag=True, help="Print a config to start from, and stop.")
+@click.option("--verify", "verify_path", type=click.Path(path_type=Path), metavar="FOLDER",
+              help="Check an image instead of building one.")  # fmt: skip
+@click.option("--quiet", "-q", is_flag=True, help="Print only warnings and errors.")
+@click.option("--verbose", "-v", is_flag=True, help="Print what scripts print, and more.")
+def command(
+    config_path: Path | None,
+    preset: str | None,
+    include: tuple[str, ...],
+    output: Path,
+    arch: str | None,
+    mirror: str | None,
+    locked: bool,
+    lock_path: Path | None,
+    offline: bool,
+    allow_unsigned: bool,
+    strict: bool,
+    init_config: bool,
+    verify_path: Path | None,
+    quiet: bool,
+    verbose: bool,
+) -> int:
+    """Build an image: kernel, initramfs, root file system, manifest and lock.
+
+    \b
+    bootsmith build
+    bootsmith build --include openssh-server,python3 --output ./my-assets
+    bootsmith build --config my.json --locked
+    """
+    if init_config:
+        click.echo(preset_text(preset or DEFAULT_PRESET), nl=False)
+        return 0
+    if verify_path is not None:
+        Image.open(verify_path).verify()
+        click.echo(f"{verify_path}: all right")
+        return 0
+    if config_path is not None and preset is not None:
+        raise ConfigError("--config and --preset exclude each other")
+    options = BuildOptions(
+        preset=preset,
+        arch=arch,
+        include=tuple(name for names in include for name in names.split(",") if name),
+        mirror=mirror,
+        lock_path=lock_path or output / LOCK_NAME if locked else None,
+        offline=offline,
+        allow_unsigned=allow_unsigned,
+        strict=strict,
+    )
+    with TerminalReporter(quiet=quiet, verbose=verbose) as reporter:
+        image = Image.build(config_path, output=output, options=options, reporter=reporter)
+    if not quiet:
+        click.echo(f"{image.folder}: build id {image.build_id}")
+    return 0

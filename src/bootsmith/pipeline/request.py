@@ -1,0 +1,21 @@
+"""What one build is to make, as opposed to what it works with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from bootsmith.config.build_config import BuildConfig
+from bootsmith.model.arch import Arch
+from bootsmith.plan.lock import Lock
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildRequest:
+    """``lock`` set: these inputs and no others.  ``source_date_epoch`` in seconds since 1970."""
+
+    config: BuildConfig
+    arch: Arch
+    output: Path
+    lock: Lock | None = None
+    source_date_epoch: int | None = None

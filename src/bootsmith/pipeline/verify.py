@@ -1,0 +1,90 @@
+"""Checking a finished image: everything its manifest says is computed again from the files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from bootsmith.errors import ArchiveError, HostError, ImageError, Problem
+from bootsmith.host.files import FileSource, is_plain_file, sha256_of
+from bootsmith.image.ext4 import Ext4Reader
+from bootsmith.image.kernel_image import read_kernel_facts
+from bootsmith.manifest.manifest import Artifact, Manifest
+from bootsmith.model.digest import Digest
+
+
+def image_problems(folder: Path, manifest: Manifest) -> tuple[Problem, ...]:
+    """Everything about the image that is not as ``manifest`` says; nothing when it is right.
+
+    Checksums and sizes of all assets, the build id, that no asset is a link to somewhere else,
+    that the kernel is for the image's architecture, and that the root file system is one.
+    """
+    problems: list[Problem] = []
+    digests: dict[str, Digest] = {}
+    with ThreadPoolExecutor(2) as pool:
+        checks = {
+            key: pool.submit(_check_file, folder, key, artifact)
+            for key, artifact in manifest.artifacts.items()
+        }
+        for key, check in checks.items():
+            digest, found = check.result()
+            problems += found
+            if digest is not None:
+                digests[key] = digest
+    problems += _check_build_id(manifest)
+    if "kernel" in digests:
+        problems += _check_kernel(folder, manifest)
+    if "rootfs" in digests:
+        problems += _check_rootfs(folder, manifest)
+    return tuple(problems)
+
+
+def _check_file(folder: Path, key: str, artifact: Artifact) -> tuple[Digest | None, list[Problem]]:
+    pointer = f"assets.{key}"
+    path = folder / artifact.name
+    if not is_plain_file(path):
+        return None, [Problem(pointer=pointer, message=f"{artifact.name} is missing or no file")]
+    try:
+        with FileSource(path) as source:
+            digest = sha256_of(source)
+    except HostError as error:
+        return None, [Problem(pointer=pointer, message=str(error))]
+    if digest != artifact.digest:
+        message = f"{artifact.name} has the digest {digest}, the manifest says {artifact.digest}"
+        return digest, [Problem(pointer=f"checksums.{key}", message=message)]
+    return digest, []
+
+
+def _check_build_id(manifest: Manifest) -> Iterator[Problem]:
+    if manifest.claimed_build_id != manifest.build_id:
+        yield Problem(
+            pointer="buildId",
+            message=f"claims {manifest.claimed_build_id}, the checksums give {manifest.build_id}",
+        )
+
+
+def _check_kernel(folder: Path, manifest: Manifest) -> Iterator[Problem]:
+    name = manifest.artifacts["kernel"].name
+    try:
+        with FileSource(folder / name) as source:
+            facts = read_kernel_facts(source)
+    except ImageError as error:
+        yield Problem(pointer="assets.kernel", message=f"{name} is no kernel: {error}")
+        return
+    if facts.arch is not manifest.arch:
+        yield Problem(
+            pointer="assets.kernel",
+            message=f"{name} is a kernel for {facts.arch}, the image is for {manifest.arch}",
+        )
+
+
+def _check_rootfs(folder: Path, manifest: Manifest) -> Iterator[Problem]:
+    name = manifest.artifacts["rootfs"].name
+    if not name.endswith(".ext4"):
+        return
+    try:
+        with FileSource(folder / name) as source:
+            Ext4Reader(source)
+    except ArchiveError as error:
+        yield Problem(pointer="assets.rootfs", message=f"{name} is no ext4 file system: {error}")

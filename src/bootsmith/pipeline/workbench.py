@@ -1,0 +1,55 @@
+"""What a build works with, handed in as one value: the outside world, already decided."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from bootsmith.host.http import HttpClient
+from bootsmith.model.digest import RemoteBlob
+from bootsmith.model.reporter import Reporter
+from bootsmith.plan.lock import LockedPackage
+from bootsmith.sandbox.executor import Executor
+from bootsmith.sources.debian.trust import Keyring
+from bootsmith.store.blobs import Store
+from bootsmith.store.fetch import Fetcher
+from bootsmith.store.index_cache import IndexCache
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workbench:
+    """``mirrors`` are addresses without a slash at their end, by role.
+
+    ``files`` is the folder that relative paths of the config are relative to.
+    """
+
+    store: Store
+    http: HttpClient
+    reporter: Reporter
+    executor: Executor
+    mirrors: Mapping[str, str]
+    keyring: Keyring
+    files: Path
+    now: datetime
+    offline: bool = False
+    allow_unsigned: bool = False
+
+    @property
+    def fetcher(self) -> Fetcher:
+        return Fetcher(
+            store=self.store, http=self.http, reporter=self.reporter, offline=self.offline
+        )
+
+    def index_caches(self) -> dict[str, IndexCache]:
+        """What reads the indexes of each mirror."""
+        return {
+            role: IndexCache(base=base, store=self.store, http=self.http, fetcher=self.fetcher)
+            for role, base in self.mirrors.items()
+        }
+
+    def remote(self, package: LockedPackage) -> RemoteBlob:
+        """Where ``package`` can be had from."""
+        url = f"{self.mirrors[package.mirror]}/{package.path}"
+        return RemoteBlob(descriptor=package.descriptor, urls=(url,))

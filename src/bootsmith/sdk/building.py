@@ -1,0 +1,158 @@
+"""From what a caller says to a build: the user's environment is read here and nowhere below."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from bootsmith.config.build_config import BuildConfig
+from bootsmith.config.parse import parse_config, parse_text, unknown_key_problems
+from bootsmith.config.preset_files import DEFAULT_PRESET, preset_text
+from bootsmith.errors import ConfigError, HostError
+from bootsmith.host.clock import now_s
+from bootsmith.host.environment import host_arch
+from bootsmith.host.files import read_whole
+from bootsmith.host.http import HttpClient
+from bootsmith.host.namespaces import namespace_support
+from bootsmith.manifest.manifest import Manifest
+from bootsmith.model.arch import Arch
+from bootsmith.model.reporter import Reporter
+from bootsmith.pipeline.build import build
+from bootsmith.pipeline.mirrors import choose_mirrors
+from bootsmith.pipeline.request import BuildRequest
+from bootsmith.pipeline.workbench import Workbench
+from bootsmith.plan.lock import Lock, decode_lock
+from bootsmith.sandbox.choose import choose_executor
+from bootsmith.sdk.settings import (
+    cache_folder,
+    debian_mirror,
+    debian_security_mirror,
+    source_date_epoch,
+)
+from bootsmith.sources.debian.trust import debian_keyring
+from bootsmith.store.blobs import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildOptions:
+    """What is said beside the config.
+
+    ``preset`` names the config when none is given.  ``arch`` and ``mirror`` take precedence
+    over the config's, ``include`` adds packages to it.  ``lock_path`` builds from that lock.
+    """
+
+    preset: str | None = None
+    arch: str | None = None
+    include: tuple[str, ...] = ()
+    mirror: str | None = None
+    lock_path: Path | None = None
+    offline: bool = False
+    allow_unsigned: bool = False
+    strict: bool = False
+    cache_dir: Path | None = None
+
+
+def build_image(
+    config: BuildConfig | Mapping[str, Any] | str | Path | None,
+    *,
+    output: Path,
+    options: BuildOptions | None,
+    reporter: Reporter,
+) -> Manifest:
+    """See ``Image.build``."""
+    options = options or BuildOptions()
+    loaded, folder = load_config(config, options, reporter)
+    arch = Arch.parse(options.arch) if options.arch else loaded.arch or host_arch()
+    store = Store(options.cache_dir or cache_folder())
+    http = HttpClient()
+    workbench = Workbench(
+        store=store,
+        http=http,
+        reporter=reporter,
+        executor=choose_executor(namespace_support(), work_folder=store.root / "work"),
+        mirrors=choose_mirrors(
+            config_mirror=options.mirror or loaded.debian.mirror,
+            config_security_mirror=loaded.debian.security_mirror,
+            environment_mirror=debian_mirror(),
+            environment_security_mirror=debian_security_mirror(),
+            suite=loaded.debian.suite,
+            http=http,
+            offline=options.offline,
+        ),
+        keyring=debian_keyring(),
+        files=folder,
+        now=datetime.fromtimestamp(now_s(), UTC),
+        offline=options.offline,
+        allow_unsigned=options.allow_unsigned,
+    )
+    request = BuildRequest(
+        config=loaded,
+        arch=arch,
+        output=output,
+        lock=_read_lock(options.lock_path) if options.lock_path else None,
+        source_date_epoch=source_date_epoch(),
+    )
+    return build(request, workbench)
+
+
+def load_config(
+    config: BuildConfig | Mapping[str, Any] | str | Path | None,
+    options: BuildOptions,
+    reporter: Reporter,
+) -> tuple[BuildConfig, Path]:
+    """The config that is meant, and the folder its relative paths are relative to.
+
+    Raises ``ConfigError`` with every problem.
+    """
+    folder = Path.cwd()
+    if isinstance(config, BuildConfig):
+        loaded = config
+    else:
+        if config is None:
+            name = options.preset or DEFAULT_PRESET
+            origin, fields = f"the preset {name}", parse_text(preset_text(name), origin=name)
+        elif isinstance(config, (str, Path)):
+            path = Path(config).expanduser().absolute()
+            origin, fields, folder = str(config), _read_config(path), path.parent
+        else:
+            origin, fields = "the config", dict(config)
+        loaded = parse_config(fields, origin=origin)
+        _tell_unknown_keys(loaded, origin, options, reporter)
+    if options.include:
+        fields = json.loads(loaded.model_dump_json(by_alias=True))
+        fields["debian"]["packages"] += list(options.include)
+        loaded = parse_config(fields, origin="--include")
+    return loaded, folder
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    try:
+        text = read_whole(path, most_bytes=16 << 20).decode("utf-8")
+    except HostError as error:
+        raise ConfigError(str(error), hint="check the path given to --config") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} is not UTF-8 text") from error
+    return parse_text(text, origin=str(path))
+
+
+def _tell_unknown_keys(
+    config: BuildConfig, origin: str, options: BuildOptions, reporter: Reporter
+) -> None:
+    problems = unknown_key_problems(config)
+    if problems and options.strict:
+        raise ConfigError(f"{origin} has unknown keys", problems=problems)
+    for problem in problems:
+        reporter.warning(f"{origin}: {problem}")
+
+
+def _read_lock(path: Path) -> Lock:
+    try:
+        return decode_lock(read_whole(path), origin=str(path))
+    except HostError as error:
+        raise ConfigError(
+            f"there is no lock file: {error}", hint="build once without --locked to make one"
+        ) from error
