@@ -1,0 +1,155 @@
+"""Starting the keeper of a sandbox, talking with it, and being sure that it ends."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from bootsmith.errors import HostError
+from bootsmith.host.clock import Deadline
+from bootsmith.host.files import FileSink, FileSource, host_error
+from bootsmith.host.namespaces import map_ids
+from bootsmith.host.sandbox_messages import (
+    Disconnected,
+    Mapped,
+    Message,
+    Plan,
+    WantsMapping,
+    receive,
+    send,
+)
+from bootsmith.model.streams import ByteSource
+
+_PACKAGE_PARENT = Path(__file__).resolve().parent.parent.parent
+# -I: neither the user's environment nor the current folder has a say in what is imported.
+_START = (
+    "import sys; sys.path.insert(0, sys.argv[1]); "
+    "from bootsmith.host.sandbox_keeper import main; "
+    "sys.exit(main(int(sys.argv[2]), int(sys.argv[3])))"
+)
+_GRACE_S = 20.0
+
+
+class TimeOut(Exception):
+    """The deadline passed."""
+
+
+class SandboxProcess:
+    """A keeper at work on one ``Plan``.
+
+    Leaving the ``with`` block ends everything that still runs in the sandbox and waits until
+    the tree is removed.
+    """
+
+    def __init__(self, work_folder: Path) -> None:
+        try:
+            work_folder.mkdir(parents=True, exist_ok=True)
+            self.folder = Path(tempfile.mkdtemp(prefix="sandbox-", dir=work_folder))
+            (self.folder / "tree").mkdir()
+        except OSError as error:
+            raise host_error(error, "create a folder in", work_folder) from error
+        self._copies = 0
+        self._errors = tempfile.TemporaryFile(dir=work_folder)  # noqa: SIM115  (see close)
+        self._content = tempfile.TemporaryFile(dir=work_folder)  # noqa: SIM115
+        content = self._content.fileno()
+        self._channel, theirs = socket.socketpair()
+        try:
+            self._process = subprocess.Popen(
+                (
+                    sys.executable,
+                    *("-I", "-c", _START, os.fspath(_PACKAGE_PARENT)),
+                    *(str(theirs.fileno()), str(content)),
+                ),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=self._errors,
+                pass_fds=(theirs.fileno(), content),
+                env={"LC_ALL": "C.UTF-8"},
+                cwd="/",
+                start_new_session=True,  # a Ctrl-C in the terminal is ours to act on
+            )
+        except OSError as error:
+            raise HostError(f"the sandbox could not be started: {error.strerror}") from error
+        finally:
+            theirs.close()
+
+    def run(self, plan: Plan, *, timeout_s: float | None = None) -> Iterator[Message]:
+        """Carry out ``plan`` and tell what happens, until nothing more does.
+
+        Raises ``TimeOut`` when it takes longer than ``timeout_s``, ``HostError`` when the ids
+        cannot be mapped.
+        """
+        deadline = Deadline.after(timeout_s)
+        with contextlib.suppress(Disconnected):
+            send(self._channel, plan)
+            while True:
+                self._wait_for_message(deadline)
+                message = receive(self._channel)
+                if isinstance(message, WantsMapping):
+                    map_ids(message.pid)
+                    send(self._channel, Mapped())
+                else:
+                    yield message
+
+    def path_of(self, source: ByteSource) -> bytes:
+        """A file with the bytes of ``source``, which the keeper can open.
+
+        Blobs of a store are files already; any other source is copied, for this run.
+        """
+        if isinstance(source, FileSource):
+            return bytes(source.path.absolute())
+        self._copies += 1
+        path = self.folder / f"source-{self._copies}"
+        with FileSink(path) as sink:
+            sink.copy_from(source, 0, source.size_bytes)
+        return bytes(path)
+
+    def content(self) -> FileSource:
+        """The data of the files that were captured."""
+        return FileSource(Path(f"/proc/self/fd/{self._content.fileno()}"))
+
+    def complaint(self) -> str:
+        """What the keeper itself printed: something only when it has a mistake."""
+        self._errors.seek(0)
+        return self._errors.read().decode("utf-8", "replace").strip()
+
+    def close(self) -> None:
+        """End it all.  Raises nothing; a second call does nothing."""
+        self._channel.close()  # to the keeper this says: kill the commands, remove the tree
+        try:
+            self._process.wait(_GRACE_S)
+        except subprocess.TimeoutExpired:
+            self._process.send_signal(signal.SIGKILL)
+            self._process.wait()
+        self._errors.close()
+        self._content.close()
+        shutil.rmtree(self.folder, ignore_errors=True)  # only where the keeper never came to it
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _wait_for_message(self, deadline: Deadline) -> None:
+        poll = select.poll()
+        poll.register(self._channel, select.POLLIN)
+        remaining_s = deadline.remaining_s()
+        if not poll.poll(None if remaining_s is None else remaining_s * 1000):
+            raise TimeOut
