@@ -47,6 +47,7 @@ def fetcher(tmp_path: Path, reporter: Silent | None = None, *, offline: bool = F
         http=HttpClient(timeout_s=5),
         reporter=reporter or Silent(),
         offline=offline,
+        first_pause_s=0.01,
     )
 
 

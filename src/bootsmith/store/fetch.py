@@ -21,18 +21,22 @@ from bootsmith.model.reporter import Reporter
 from bootsmith.store.blobs import Store
 
 _TRIES = 4
-_FIRST_PAUSE_S = 0.5
 _PARALLEL = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fetcher:
-    """Fetches what the store does not have.  With ``offline`` nothing is asked of anyone."""
+    """Fetches what the store does not have.
+
+    With ``offline`` nothing is asked of anyone.  ``first_pause_s`` passes before the second
+    try at an address; each further pause is twice as long.
+    """
 
     store: Store
     http: HttpClient
     reporter: Reporter
     offline: bool = False
+    first_pause_s: float = 0.5
 
     def fetch(self, blobs: Iterable[RemoteBlob]) -> None:
         """Have all ``blobs`` in the store.
@@ -85,7 +89,7 @@ class Fetcher:
                 if not error.retryable or attempt == _TRIES:
                     raise
                 self.reporter.detail(f"{error}; trying again ({attempt} of {_TRIES - 1})")
-                pause(_FIRST_PAUSE_S * 2 ** (attempt - 1))
+                pause(self.first_pause_s * 2 ** (attempt - 1))
             else:
                 return
 
