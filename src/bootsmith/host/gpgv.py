@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bootsmith.host.process import run
-from bootsmith.host.tools import find_tool
 
 _TIMEOUT_S = 60
 
@@ -22,10 +21,6 @@ class GpgvAnswer:
 
     text: bytes
     status: tuple[str, ...]
-
-
-def has_gpgv() -> bool:
-    return find_tool("gpgv") is not None
 
 
 def gpgv(data: bytes, *, keyring: bytes, signature: bytes | None = None) -> GpgvAnswer:

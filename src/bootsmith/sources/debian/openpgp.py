@@ -1,4 +1,4 @@
-"""OpenPGP signatures (RFC 9580), checked by pysequoia or else by the host's gpgv.
+"""OpenPGP signatures (RFC 9580), checked by pysequoia, or else by the gpgv that is handed in.
 
 A text counts as signed when at least one signature on it is valid and was made by a key of the
 keyring that has neither expired nor been revoked; further signatures may be by keys unknown
@@ -10,12 +10,11 @@ from __future__ import annotations
 import base64
 import importlib.util
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from bootsmith.errors import HostError, IntegrityError
-from bootsmith.host.gpgv import gpgv, has_gpgv
 
 if TYPE_CHECKING:
     from pysequoia import Cert, Decrypted, Sig
@@ -37,8 +36,42 @@ class SignedText:
     signers: tuple[str, ...]
 
 
+class GpgvAnswer(Protocol):
+    """What gpgv found: the text that was signed, and the lines of its status output."""
+
+    @property
+    def text(self) -> bytes: ...
+
+    @property
+    def status(self) -> tuple[str, ...]: ...
+
+
+class Gpgv(Protocol):
+    """Runs gpgv on a clear-signed message, or on data with a detached signature
+    (``bootsmith.host.gpgv``)."""
+
+    def __call__(
+        self, data: bytes, *, keyring: bytes, signature: bytes | None = None
+    ) -> GpgvAnswer: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keyring:
+    """Public keys, and with what to check signatures where pysequoia is not installed.
+
+    Each of ``keys`` is binary or ASCII-armored and may hold several certificates.
+    """
+
+    keys: tuple[bytes, ...]
+    gpgv: Gpgv | None = None
+
+    def extended(self, *keys: bytes) -> Keyring:
+        """This keyring and the caller's own keys."""
+        return replace(self, keys=(*self.keys, *keys))
+
+
 def verify_clearsigned(
-    message: bytes, *, keys: Sequence[bytes], now: datetime, where: str
+    message: bytes, *, keyring: Keyring, now: datetime, where: str
 ) -> SignedText:
     """The signed text of a clear-signed message; nothing before or after it is taken.
 
@@ -46,15 +79,15 @@ def verify_clearsigned(
     """
     body = message.strip()
     if not body.startswith(_CLEARSIGNED) or not body.endswith(_SIGNATURE_END):
-        raise _refused(where, "no OpenPGP signature around it", keys)
-    return _verify(body + b"\n", None, keys, now, where)
+        raise _refused(where, "no OpenPGP signature around it", keyring)
+    return _verify(body + b"\n", None, keyring, now, where)
 
 
 def verify_detached(
-    text: bytes, signature: bytes, *, keys: Sequence[bytes], now: datetime, where: str
+    text: bytes, signature: bytes, *, keyring: Keyring, now: datetime, where: str
 ) -> SignedText:
     """``text`` signed by a detached ``signature``.  Raises as ``verify_clearsigned`` does."""
-    return _verify(text, signature, keys, now, where)
+    return _verify(text, signature, keyring, now, where)
 
 
 def is_clearsigned(data: bytes) -> bool:
@@ -73,12 +106,12 @@ def unwrapped(message: bytes) -> bytes:
 
 
 def _verify(
-    data: bytes, signature: bytes | None, keys: Sequence[bytes], now: datetime, where: str
+    data: bytes, signature: bytes | None, keyring: Keyring, now: datetime, where: str
 ) -> SignedText:
     if importlib.util.find_spec("pysequoia") is not None:
-        return _verify_with_sequoia(data, signature, keys, now, where)
-    if has_gpgv():
-        return _verify_with_gpgv(data, signature, keys, where)
+        return _verify_with_sequoia(data, signature, keyring, now, where)
+    if keyring.gpgv is not None:
+        return _verify_with_gpgv(data, signature, keyring, keyring.gpgv, where)
     raise HostError(
         "no OpenPGP implementation is here to check the archive's signature",
         hint="install the Python package pysequoia, or gpgv",
@@ -86,12 +119,12 @@ def _verify(
 
 
 def _verify_with_sequoia(
-    data: bytes, signature: bytes | None, keys: Sequence[bytes], now: datetime, where: str
+    data: bytes, signature: bytes | None, keyring: Keyring, now: datetime, where: str
 ) -> SignedText:
     import pysequoia
 
     try:
-        certificates = [cert for key in keys for cert in pysequoia.Cert.split_bytes(key)]
+        certificates = [cert for key in keyring.keys for cert in pysequoia.Cert.split_bytes(key)]
     except RuntimeError as error:
         raise IntegrityError(
             f"a key for {where} cannot be read",
@@ -122,7 +155,7 @@ def _verify_with_sequoia(
         signers |= {made.certificate for made in found.valid_sigs}
     usable = {cert.fingerprint for cert in certificates if _is_usable(cert, now)}
     if not signers & usable:
-        raise _refused(where, _diagnosis(issuers, certificates, usable, failure), keys)
+        raise _refused(where, _diagnosis(issuers, certificates, usable, failure), keyring)
     return SignedText(text=text, signers=tuple(sorted(name.upper() for name in signers & usable)))
 
 
@@ -168,9 +201,9 @@ def _key_ids(certificate: Cert) -> set[str]:
 
 
 def _verify_with_gpgv(
-    data: bytes, signature: bytes | None, keys: Sequence[bytes], where: str
+    data: bytes, signature: bytes | None, keyring: Keyring, gpgv: Gpgv, where: str
 ) -> SignedText:
-    answer = gpgv(data, keyring=b"".join(map(_binary, keys)), signature=signature)
+    answer = gpgv(data, keyring=b"".join(map(_binary, keyring.keys)), signature=signature)
     said = [line.split() for line in answer.status]
     valid = {words[10] if len(words) > 10 else words[1] for words in said if words[0] == "VALIDSIG"}
     # VALIDSIG also follows EXPKEYSIG and REVKEYSIG; those are not good.
@@ -184,7 +217,7 @@ def _verify_with_gpgv(
     good = sum(words[0] == "GOODSIG" for words in said)
     if not good or any(words[0] in ("BADSIG", "EXPKEYSIG", "REVKEYSIG") for words in said):
         reasons = [text for name, text in refusals.items() if any(w[0] == name for w in said)]
-        raise _refused(where, (reasons or ["no OpenPGP signature"])[0], keys)
+        raise _refused(where, (reasons or ["no OpenPGP signature"])[0], keyring)
     return SignedText(text=answer.text, signers=tuple(sorted(valid)))
 
 
@@ -200,10 +233,10 @@ def _binary(key: bytes) -> bytes:
     return bytes(binary)
 
 
-def _refused(where: str, actual: str, keys: Sequence[bytes]) -> IntegrityError:
+def _refused(where: str, actual: str, keyring: Keyring) -> IntegrityError:
     return IntegrityError(
         f"{where} is not signed by a trusted key: {actual}",
-        expected=f"a valid signature by a key of the keyring ({len(keys)} key files)",
+        expected=f"a valid signature by a key of the keyring ({len(keyring.keys)} key files)",
         actual=actual,
         url=where,
         hint="check that the mirror is what you think it is; give the archive's key if it is "

@@ -12,6 +12,8 @@ from importlib import resources
 
 from bootsmith.errors import FetchError, ImageError, IntegrityError
 from bootsmith.sources.debian.openpgp import (
+    Gpgv,
+    Keyring,
     SignedText,
     unwrapped,
     verify_clearsigned,
@@ -19,16 +21,7 @@ from bootsmith.sources.debian.openpgp import (
 )
 from bootsmith.sources.debian.release import Release
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Keyring:
-    """Public keys, each binary or ASCII-armored; one entry may hold several certificates."""
-
-    keys: tuple[bytes, ...]
-
-    def extended(self, *keys: bytes) -> Keyring:
-        """This keyring and the caller's own keys."""
-        return Keyring(keys=(*self.keys, *keys))
+__all__ = ["Keyring", "TrustedRelease", "debian_keyring", "trusted_release"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,14 +36,14 @@ class TrustedRelease:
         return bool(self.signers)
 
 
-def debian_keyring() -> Keyring:
+def debian_keyring(*, gpgv: Gpgv | None = None) -> Keyring:
     """The keys of the Debian archive that come with bootsmith (``keys/README.md``)."""
     folder = resources.files("bootsmith.sources.debian") / "keys"
     files = sorted(
         (file for file in folder.iterdir() if file.name.endswith(".asc")),
         key=lambda file: file.name,
     )
-    return Keyring(keys=tuple(file.read_bytes() for file in files))
+    return Keyring(keys=tuple(file.read_bytes() for file in files), gpgv=gpgv)
 
 
 def trusted_release(
@@ -94,8 +87,8 @@ def _signed_text(
 ) -> SignedText:
     try:
         if signature is None:
-            return verify_clearsigned(message, keys=keyring.keys, now=now, where=where)
-        return verify_detached(message, signature, keys=keyring.keys, now=now, where=where)
+            return verify_clearsigned(message, keyring=keyring, now=now, where=where)
+        return verify_detached(message, signature, keyring=keyring, now=now, where=where)
     except IntegrityError:
         if not allow_unsigned:
             raise
