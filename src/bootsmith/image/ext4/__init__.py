@@ -1,0 +1,15 @@
+"""ext4 images from file trees, and file trees from ext4 images, in pure Python."""
+
+from bootsmith.image.ext4.options import Ext4Options, Profile
+from bootsmith.image.ext4.plan import Ext4Layout, plan_ext4
+from bootsmith.image.ext4.writer import Ext4Summary, write_ext4, write_layout
+
+__all__ = [
+    "Ext4Layout",
+    "Ext4Options",
+    "Ext4Summary",
+    "Profile",
+    "plan_ext4",
+    "write_ext4",
+    "write_layout",
+]
