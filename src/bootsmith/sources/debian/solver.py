@@ -52,8 +52,9 @@ def solve(universe: Universe, request: Request) -> Solution:
     """
     excluded = frozenset(item.name for item in request.items if item.is_exclusion)
     items = [item for item in request.items if not item.is_exclusion]
-    universe = universe.pinned([_pinned(universe, item) for item in items if _is_pin(item)])
-    asked = [_asked_name(universe, item) for item in items]
+    wanted = [requested_package(universe, item) for item in items]
+    universe = universe.pinned(wanted)
+    asked = [package.name for package in wanted]
     essential = [] if request.base is BaseSet.NOTHING else universe.essential()
     others = [one for name in request.base.priorities for one in universe.of_priority(name)]
     search = _Search(universe, excluded, with_recommends=request.with_recommends)
@@ -71,32 +72,25 @@ def solve(universe: Universe, request: Request) -> Solution:
     )
 
 
-def _is_pin(item: Item) -> bool:
-    return item.version is not None or item.suite is not None
+def requested_package(universe: Universe, item: Item) -> DebianPackage:
+    """The package that an item names; a virtual one stands for its only provider.
 
-
-def _pinned(universe: Universe, item: Item) -> DebianPackage:
+    Raises as ``solve`` does.
+    """
     versions = universe.versions(item.name)
-    if not versions:
-        raise no_such_package(universe, item)
     for package in versions:
         if item.version in (None, package.version) and (
             item.suite is None or universe.is_from(package, item.suite)
         ):
             return package
-    raise no_such_version(item, versions)
-
-
-def _asked_name(universe: Universe, item: Item) -> str:
-    """The package that an item names; a virtual one stands for its only provider."""
-    if universe.candidate(item.name) is not None:
-        return item.name
+    if versions:
+        raise no_such_version(item, versions)
     providers = universe.providers(item.name)
-    if len(providers) == 1:
-        return providers[0].name
     if not providers:
         raise no_such_package(universe, item)
-    raise ambiguous_virtual(item, providers)
+    if len(providers) > 1:
+        raise ambiguous_virtual(item, providers)
+    return providers[0]
 
 
 # A list in which a choice can remember its place for nothing: (first goal, the others).
