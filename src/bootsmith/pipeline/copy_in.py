@@ -1,0 +1,82 @@
+"""Files and folders of the host on their way into an image.
+
+They enter the store before they enter a tree, so that a file that changes during the build
+cannot make the image differ from what its plan says.
+"""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from bootsmith.errors import HostError
+from bootsmith.host.files import FileSource
+from bootsmith.host.folder_entries import FolderEntry, folder_entries
+from bootsmith.model.digest import Digest
+from bootsmith.model.guest_path import GuestPath, guest_path
+from bootsmith.model.streams import chunks
+from bootsmith.store.blobs import Store
+from bootsmith.tree.entry import BlobSlice, Directory, Entry, Member, Metadata, RegularFile, Symlink
+from bootsmith.tree.file_tree import FileTree, TreeBuilder
+from bootsmith.tree.layer import Layer, overlay, read_layer
+from bootsmith.tree.tar_writer import store_tar
+
+
+def take_in(source: Path, store: Store) -> Digest:
+    """Keep ``source`` as a tar in the store and return its digest.
+
+    Modes and symlinks are kept; everything belongs to root, and times are left to the build.
+    A file named itself is the member with the empty path's name ``.``.
+    """
+    members = tuple(_members(source, store))
+    descriptor, _ = store_tar(members, store=store)
+    return descriptor.digest
+
+
+def copy_in(tree: FileTree, layer: Digest, target: str, store: Store) -> FileTree:
+    """``tree`` with what ``take_in`` kept placed at ``target``.
+
+    A folder's contents are merged into the folder at ``target``.  A file becomes ``target``
+    itself, or goes into it under its own name when that is a folder or ends with a slash.
+    """
+    members = read_layer(store.open_blob(layer), layer).members
+    place = guest_path(target)
+    first = members[0]
+    if not isinstance(first.entry, Directory):
+        if target.endswith("/") or _is_folder(tree, place):
+            place = guest_path(place + b"/" + first.path)
+        moved = [Member(place, first.entry)]
+    else:
+        moved = [Member(guest_path(place + b"/" + member.path), member.entry) for member in members]
+        if _is_folder(tree, place):  # its owner and mode are the image's, not the host's
+            moved = moved[1:]
+    builder = TreeBuilder(tree)
+    builder.ensure_directory(builder.place(GuestPath(place.rpartition(b"/")[0])))
+    return overlay(builder.build(), Layer(tuple(moved)), keep_directory_symlinks=True)
+
+
+def _is_folder(tree: FileTree, path: GuestPath) -> bool:
+    resolved = tree.resolve(path)
+    return resolved is not None and isinstance(tree.get(resolved), Directory)
+
+
+def _members(source: Path, store: Store) -> Iterator[Member]:
+    for found in folder_entries(source):
+        # A file named itself keeps its name, in case the target turns out to be a folder.
+        alone = not found.relative and not stat.S_ISDIR(found.mode)
+        path = guest_path(source.name) if alone else guest_path(found.relative)
+        yield Member(path, _entry(found, store))
+
+
+def _entry(found: FolderEntry, store: Store) -> Entry:
+    metadata = Metadata(stat.S_IMODE(found.mode))
+    if stat.S_ISDIR(found.mode):
+        return Directory(metadata)
+    if stat.S_ISLNK(found.mode):
+        return Symlink(Metadata(0o777), found.target)
+    if not stat.S_ISREG(found.mode):
+        raise HostError(f"{found.path} is neither a file nor a folder nor a symbolic link")
+    with FileSource(found.path) as data:
+        kept = store.add_blob(chunks(data, 0, data.size_bytes))
+    return RegularFile(metadata, BlobSlice(kept.digest, 0, kept.size_bytes))
