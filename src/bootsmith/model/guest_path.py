@@ -46,6 +46,12 @@ def parent(path: GuestPath) -> GuestPath:
     return GuestPath(path.rpartition(b"/")[0])
 
 
+def ancestors(path: GuestPath) -> list[GuestPath]:
+    """The directories above ``path``, the outermost first, without the root."""
+    segments = path.split(b"/")
+    return [GuestPath(b"/".join(segments[:depth])) for depth in range(1, len(segments))]
+
+
 def name(path: GuestPath) -> bytes:
     """The last segment; empty for the root."""
     return path.rpartition(b"/")[2]

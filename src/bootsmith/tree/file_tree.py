@@ -151,6 +151,11 @@ class TreeBuilder:
         if isinstance(entry, HardLink):
             self._links.setdefault(entry.target, set()).add(path)
 
+    def change(self, path: GuestPath, entry: Inode) -> None:
+        """Replace the entry at ``path`` by one of its own kind; other names of it show it too."""
+        assert type(entry) is type(self._entries[path])
+        self._entries[path] = entry
+
     def ensure_directory(self, path: GuestPath) -> None:
         """Make ``path`` and its parents directories of mode 755, where nothing is there yet."""
         if path not in self._entries:

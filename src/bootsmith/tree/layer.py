@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from bootsmith.errors import ArchiveError, UnsafePath
 from bootsmith.model.digest import Digest
-from bootsmith.model.guest_path import GuestPath, display, join, name, parent
+from bootsmith.model.guest_path import GuestPath, ancestors, display, join, name, parent
 from bootsmith.model.streams import ByteSource
 from bootsmith.tree.entry import Directory, Fifo, HardLink, Member, Metadata, Symlink
 from bootsmith.tree.file_tree import FileTree, TreeBuilder
@@ -89,7 +89,7 @@ class _Application:
             directory = parent(marker)
             if not self._keep_directory_symlinks and any(
                 isinstance(self._lower.get(step), Symlink)
-                for step in replaced.intersection(_with_parents(directory))
+                for step in replaced.intersection(ancestors(marker))
             ):
                 continue
             place = self._lower.resolve(directory)
@@ -184,8 +184,3 @@ def _is_whiteout(path: GuestPath) -> bool:
     ):
         raise UnsafePath(f"a hostile whiteout: {display(path)}", member=display(path))
     return is_whiteout
-
-
-def _with_parents(path: GuestPath) -> list[GuestPath]:
-    segments = path.split(b"/")
-    return [GuestPath(b"/".join(segments[: count + 1])) for count in range(len(segments))]
