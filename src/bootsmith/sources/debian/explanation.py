@@ -32,6 +32,15 @@ def no_such_version(item: Item, versions: Sequence[DebianPackage]) -> VersionCon
     )
 
 
+def two_versions(first: Item, second: Item) -> VersionConflict:
+    """One package is asked for in two versions."""
+    return VersionConflict(
+        f"{first} and {second} cannot both be had",
+        causes=(f"you asked for {first}", f"you asked for {second}"),
+        hint="a system has one version of a package: leave one of them out",
+    )
+
+
 def ambiguous_virtual(item: Item, providers: Sequence[DebianPackage]) -> ResolveError:
     """A name asked for is only provided, and by several packages."""
     names = ", ".join(provider.name for provider in providers)

@@ -36,6 +36,7 @@ def kernel_package(universe: Universe, arch: Arch, name: str | None = None) -> D
     asked = name or default_kernel(arch)
     package = requested_package(universe, Item.parse(asked))
     chain = [f"the kernel is to be {asked}"]
+    seen = {package}
     while (clause := next(_kernel_clauses(package), None)) is not None:
         chain.append(f"{package} depends on {show_clause(clause)}")
         target = next((one for relation in clause for one in universe.targets(relation)), None)
@@ -45,6 +46,9 @@ def kernel_package(universe: Universe, arch: Arch, name: str | None = None) -> D
                 causes=tuple(chain),
                 hint="the mirror may be in the middle of an update: try again later",
             )
+        if target in seen:
+            break  # two kernels that depend on each other: the one asked for will do
+        seen.add(target)
         package = target
     if not package.name.startswith(_IMAGE):
         raise ResolveError(

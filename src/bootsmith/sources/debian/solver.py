@@ -21,6 +21,7 @@ from bootsmith.sources.debian.explanation import (
     ambiguous_virtual,
     no_such_package,
     no_such_version,
+    two_versions,
     unmet,
 )
 from bootsmith.sources.debian.goal import Chosen, Expand, Goal, Needed, Wanted
@@ -52,9 +53,8 @@ def solve(universe: Universe, request: Request) -> Solution:
     """
     excluded = frozenset(item.name for item in request.items if item.is_exclusion)
     items = [item for item in request.items if not item.is_exclusion]
-    wanted = [requested_package(universe, item) for item in items]
-    universe = universe.pinned(wanted)
-    asked = [package.name for package in wanted]
+    universe = universe.pinned(_pins(universe, items))
+    asked = [requested_package(universe, item).name for item in items]
     essential = [] if request.base is BaseSet.NOTHING else universe.essential()
     others = [one for name in request.base.priorities for one in universe.of_priority(name)]
     search = _Search(universe, excluded, with_recommends=request.with_recommends)
@@ -91,6 +91,19 @@ def requested_package(universe: Universe, item: Item) -> DebianPackage:
     if len(providers) > 1:
         raise ambiguous_virtual(item, providers)
     return providers[0]
+
+
+def _pins(universe: Universe, items: Sequence[Item]) -> list[DebianPackage]:
+    """The packages that are asked for in a certain version or from a certain suite."""
+    pins: dict[str, tuple[Item, DebianPackage]] = {}
+    for item in items:
+        if item.version is None and item.suite is None:
+            continue
+        package = requested_package(universe, item)
+        other, pinned = pins.setdefault(package.name, (item, package))
+        if pinned != package:
+            raise two_versions(other, item)
+    return [package for _, package in pins.values()]
 
 
 # A list in which a choice can remember its place for nothing: (first goal, the others).
