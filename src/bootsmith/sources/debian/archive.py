@@ -7,16 +7,13 @@ index.
 
 from __future__ import annotations
 
-import lzma
-import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from bootsmith.errors import (
-    ArchiveError,
     FetchError,
     ImageError,
     IntegrityError,
@@ -30,11 +27,12 @@ from bootsmith.sources.debian.index import (
     IndexBuilder,
     PackagesIndex,
 )
+from bootsmith.sources.debian.inflate import inflated
 from bootsmith.sources.debian.release import Release
 from bootsmith.sources.debian.trust import Keyring, TrustedRelease, trusted_release
 
 _NOT_FOUND = 404
-_GZIP = 16 + zlib.MAX_WBITS
+_FORMS = (".xz", ".gz", "")  # the smallest first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,9 +176,10 @@ def _read_index(
             return _open_index(store, recorded.digest, expected.digest)
         except ImageError:
             pass  # pruned or damaged in the store: made again below
-    found, compressed = _fetch_index(release, base, path, fetcher)
+    source, suffix = _fetch_index(release, base, path, fetcher)
+    plain = inflated(chunks(source, 0, source.size_bytes), suffix)
     builder = IndexBuilder()
-    kept = store.add_blob(_fed_to(builder, _read_ahead(found(compressed))), expected=expected)
+    kept = store.add_blob(_fed_to(builder, _read_ahead(plain)), expected=expected)
     index = store.add_blob([builder.finish()])
     index = Descriptor(
         digest=index.digest, size_bytes=index.size_bytes, media_type=INDEX_MEDIA_TYPE
@@ -194,15 +193,12 @@ def _open_index(store: IndexStore, index: Digest, packages: Digest) -> PackagesI
     return PackagesIndex(source.read_at(0, source.size_bytes), store.open_blob(packages))
 
 
-_Decompress = Callable[[ByteSource], Iterator[bytes]]
-
-
 def _fetch_index(
     release: Release, base: str, path: str, fetcher: IndexFetcher
-) -> tuple[_Decompress, ByteSource]:
-    """The smallest form of the file that the mirror has, and how to read it."""
+) -> tuple[ByteSource, str]:
+    """The smallest form of the file that the mirror has, and the suffix of its name."""
     missing: FetchError | None = None
-    for suffix, decompress in _FORMS:
+    for suffix in _FORMS:
         expected = release.files.get(path + suffix)
         if expected is None:
             continue
@@ -219,7 +215,7 @@ def _fetch_index(
                 raise
             missing = error
         else:
-            return decompress, source
+            return source, suffix
     if missing is not None:
         raise missing
     raise FetchError(
@@ -227,37 +223,6 @@ def _fetch_index(
         url=f"{base}/{path}",
         hint="the archive must offer .xz, .gz or the plain file",
     )
-
-
-def _plain(source: ByteSource) -> Iterator[bytes]:
-    return chunks(source, 0, source.size_bytes)
-
-
-def _xz(source: ByteSource) -> Iterator[bytes]:
-    decoder = lzma.LZMADecompressor(lzma.FORMAT_XZ)
-    for chunk in _plain(source):
-        if decoder.eof:
-            break
-        try:
-            yield decoder.decompress(chunk)
-        except lzma.LZMAError as error:
-            raise ArchiveError(f"a damaged .xz file: {error}") from error
-    if not decoder.eof:
-        raise ArchiveError("an .xz file is cut off", offset=source.size_bytes)
-
-
-def _gz(source: ByteSource) -> Iterator[bytes]:
-    decoder = zlib.decompressobj(_GZIP)
-    for chunk in _plain(source):
-        try:
-            yield decoder.decompress(chunk)
-        except zlib.error as error:
-            raise ArchiveError(f"a damaged .gz file: {error}") from error
-    if not decoder.eof:
-        raise ArchiveError("a .gz file is cut off", offset=source.size_bytes)
-
-
-_FORMS: tuple[tuple[str, _Decompress], ...] = ((".xz", _xz), (".gz", _gz), ("", _plain))
 
 
 def _fed_to(builder: IndexBuilder, data: Iterable[bytes]) -> Iterator[bytes]:
