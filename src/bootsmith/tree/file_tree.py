@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from bootsmith.errors import ArchiveError, UnsafePath
-from bootsmith.model.guest_path import ROOT, GuestPath, display, join, name, parent
+from bootsmith.model.guest_path import ROOT, GuestPath, ancestors, display, join, name, parent
 from bootsmith.tree.entry import Directory, Entry, HardLink, Inode, Metadata, Symlink
 
 IMPLIED_DIRECTORY = Directory(Metadata(0o755))
@@ -19,7 +19,11 @@ _MAX_SYMLINKS = 40  # the kernel's own limit on one path walk (MAXSYMLINKS)
 
 
 class FileTree:
-    """Paths and their entries, always walked in sorted order."""
+    """Paths and their entries, always walked in sorted order.
+
+    Of a hard-linked file the first name in that order carries the entry, so that equal trees
+    are equal values.
+    """
 
     __slots__ = ("_entries",)
 
@@ -28,6 +32,7 @@ class FileTree:
         found = dict(entries or {})
         found.setdefault(ROOT, IMPLIED_DIRECTORY)
         _check(found)
+        _let_first_names_carry(found)
         self._entries = {path: found[path] for path in sorted(found)}
 
     def __len__(self) -> int:
@@ -158,24 +163,18 @@ class TreeBuilder:
 
     def ensure_directory(self, path: GuestPath) -> None:
         """Make ``path`` and its parents directories of mode 755, where nothing is there yet."""
-        if path not in self._entries:
-            self.ensure_directory(parent(path))
-            self.put(path, IMPLIED_DIRECTORY)
+        for directory in (*ancestors(path), path):
+            if directory not in self._entries:
+                self.put(directory, IMPLIED_DIRECTORY)
 
     def remove(self, path: GuestPath) -> None:
         """Take ``path`` away, with all it holds.  Another name of the same file keeps it."""
-        if isinstance(self._entries[path], Directory):
-            self.clear(path)
-        entry = self._entries[path]
-        if isinstance(entry, HardLink):
-            self._unlink(entry.target, path)
-        elif path in self._links:
-            self._promote(path)
-        if isinstance(entry, (Directory, Symlink)):
-            self._placed.clear()
-        del self._entries[path]
-        if self._children is not None:
-            self._children[parent(path)].discard(name(path))
+        doomed = [path]
+        for found in doomed:  # grows while it is walked
+            if isinstance(self._entries[found], Directory):
+                doomed.extend(self.children(found))
+        for found in reversed(doomed):
+            self._remove_one(found)
 
     def clear(self, directory: GuestPath) -> None:
         """Take away everything below ``directory``, which stays."""
@@ -195,13 +194,38 @@ class TreeBuilder:
         known = self._placed.get(directory)
         if known is not None:
             return known
-        target = follow(self._entries, directory)
-        if target is None or not isinstance(self._entries[target], Directory):
-            outer = self.place(directory)
-            self.put(outer, IMPLIED_DIRECTORY)
-            target = outer
-        self._placed[directory] = target
-        return target
+        here, segments = ROOT, directory.split(b"/") if directory else []
+        for outer in reversed(ancestors(directory)):
+            if outer in self._placed:
+                here, segments = self._placed[outer], directory[len(outer) + 1 :].split(b"/")
+                break
+        for segment in segments:
+            here = self._enter(join(here, segment))
+        self._placed[directory] = here
+        return here
+
+    def _enter(self, step: GuestPath) -> GuestPath:
+        """The directory at ``step`` or where a link there leads; made if there is none."""
+        entry = self._entries.get(step)
+        if isinstance(entry, Symlink):
+            target = follow(self._entries, step)
+            if target is not None and isinstance(self._entries[target], Directory):
+                return target
+        if not isinstance(entry, Directory):
+            self.put(step, IMPLIED_DIRECTORY)
+        return step
+
+    def _remove_one(self, path: GuestPath) -> None:
+        entry = self._entries[path]
+        if isinstance(entry, HardLink):
+            self._unlink(entry.target, path)
+        elif path in self._links:
+            self._promote(path)
+        if isinstance(entry, (Directory, Symlink)):
+            self._placed.clear()
+        del self._entries[path]
+        if self._children is not None:
+            self._children[parent(path)].discard(name(path))
 
     def _checked_link(self, path: GuestPath, link: HardLink) -> HardLink:
         target = self._entries.get(link.target)
@@ -281,3 +305,14 @@ def _check(entries: Mapping[GuestPath, Entry]) -> None:
             )
     if not isinstance(entries[ROOT], Directory):
         raise ArchiveError("the root of a tree must be a directory", member="/")
+
+
+def _let_first_names_carry(entries: dict[GuestPath, Entry]) -> None:
+    names: dict[GuestPath, list[GuestPath]] = {}
+    for path, entry in entries.items():
+        if isinstance(entry, HardLink):
+            names.setdefault(entry.target, []).append(path)
+    for target, others in names.items():
+        first = min(others)
+        if first < target:
+            entries |= dict.fromkeys((*others, target), HardLink(first)) | {first: entries[target]}
