@@ -17,7 +17,16 @@ from bootsmith.model.digest import Digest
 from bootsmith.model.guest_path import GuestPath, guest_path
 from bootsmith.model.streams import chunks
 from bootsmith.store.blobs import Store
-from bootsmith.tree.entry import BlobSlice, Directory, Entry, Member, Metadata, RegularFile, Symlink
+from bootsmith.tree.entry import (
+    BlobSlice,
+    Directory,
+    Entry,
+    HardLink,
+    Member,
+    Metadata,
+    RegularFile,
+    Symlink,
+)
 from bootsmith.tree.file_tree import FileTree, TreeBuilder
 from bootsmith.tree.layer import Layer, overlay, read_layer
 from bootsmith.tree.tar_writer import store_tar
@@ -34,13 +43,16 @@ def take_in(source: Path, store: Store) -> Digest:
     return descriptor.digest
 
 
-def copy_in(tree: FileTree, layer: Digest, target: str, store: Store) -> FileTree:
+def copy_in(tree: FileTree, layer: Digest, target: str, store: Store, *, epoch_s: int) -> FileTree:
     """``tree`` with what ``take_in`` kept placed at ``target``.
 
     A folder's contents are merged into the folder at ``target``.  A file becomes ``target``
     itself, or goes into it under its own name when that is a folder or ends with a slash.
+    Everything bears the time ``epoch_s``.
     """
-    members = read_layer(store.open_blob(layer), layer).members
+    members = [
+        _with_time(member, epoch_s) for member in read_layer(store.open_blob(layer), layer).members
+    ]
     place = guest_path(target)
     first = members[0]
     if not isinstance(first.entry, Directory):
@@ -54,6 +66,13 @@ def copy_in(tree: FileTree, layer: Digest, target: str, store: Store) -> FileTre
     builder = TreeBuilder(tree)
     builder.ensure_directory(builder.place(GuestPath(place.rpartition(b"/")[0])))
     return overlay(builder.build(), Layer(tuple(moved)), keep_directory_symlinks=True)
+
+
+def _with_time(member: Member, epoch_s: int) -> Member:
+    entry = member.entry
+    assert not isinstance(entry, HardLink)  # ``take_in`` makes none
+    metadata = entry.metadata._replace(mtime_ns=epoch_s * 1_000_000_000)
+    return Member(member.path, entry._replace(metadata=metadata))
 
 
 def _is_folder(tree: FileTree, path: GuestPath) -> bool:

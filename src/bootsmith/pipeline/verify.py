@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from bootsmith.errors import ArchiveError, HostError, ImageError, Problem
-from bootsmith.host.files import FileSource, is_plain_file, sha256_of
+from bootsmith.host.files import FileSource, is_plain_file, read_whole, sha256_of
 from bootsmith.image.ext4 import Ext4Reader
-from bootsmith.image.kernel_image import read_kernel_facts
+from bootsmith.image.kernel_image import KERNEL_MAX_BYTES, kernel_facts
 from bootsmith.manifest.manifest import Artifact, Manifest
 from bootsmith.model.digest import Digest
 
@@ -67,9 +67,8 @@ def _check_build_id(manifest: Manifest) -> Iterator[Problem]:
 def _check_kernel(folder: Path, manifest: Manifest) -> Iterator[Problem]:
     name = manifest.artifacts["kernel"].name
     try:
-        with FileSource(folder / name) as source:
-            facts = read_kernel_facts(source)
-    except ImageError as error:
+        facts = kernel_facts(read_whole(folder / name, most_bytes=KERNEL_MAX_BYTES))
+    except (ImageError, HostError) as error:
         yield Problem(pointer="assets.kernel", message=f"{name} is no kernel: {error}")
         return
     if facts.arch is not manifest.arch:

@@ -12,6 +12,7 @@ from bootsmith.model.digest import RemoteBlob
 from bootsmith.model.reporter import Reporter
 from bootsmith.plan.lock import LockedPackage
 from bootsmith.sandbox.executor import Executor
+from bootsmith.sources.debian.mirror import Mirror
 from bootsmith.sources.debian.trust import Keyring
 from bootsmith.store.blobs import Store
 from bootsmith.store.fetch import Fetcher
@@ -20,7 +21,7 @@ from bootsmith.store.index_cache import IndexCache
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workbench:
-    """``mirrors`` are addresses without a slash at their end, by role.
+    """``mirrors`` are by archive (``debian``, ``debian-security``).
 
     ``files`` is the folder that relative paths of the config are relative to.
     """
@@ -29,27 +30,23 @@ class Workbench:
     http: HttpClient
     reporter: Reporter
     executor: Executor
-    mirrors: Mapping[str, str]
+    fetcher: Fetcher
+    mirrors: Mapping[str, Mirror]
     keyring: Keyring
     files: Path
     now: datetime
-    offline: bool = False
     allow_unsigned: bool = False
-
-    @property
-    def fetcher(self) -> Fetcher:
-        return Fetcher(
-            store=self.store, http=self.http, reporter=self.reporter, offline=self.offline
-        )
 
     def index_caches(self) -> dict[str, IndexCache]:
         """What reads the indexes of each mirror."""
         return {
-            role: IndexCache(base=base, store=self.store, http=self.http, fetcher=self.fetcher)
-            for role, base in self.mirrors.items()
+            archive: IndexCache(
+                base=mirror.url, store=self.store, http=self.http, fetcher=self.fetcher
+            )
+            for archive, mirror in self.mirrors.items()
         }
 
     def remote(self, package: LockedPackage) -> RemoteBlob:
         """Where ``package`` can be had from."""
-        url = f"{self.mirrors[package.mirror]}/{package.path}"
+        url = f"{self.mirrors[package.mirror].url}/{package.path}"
         return RemoteBlob(descriptor=package.descriptor, urls=(url,))

@@ -13,14 +13,12 @@ from bootsmith.model.digest import Digest
 from bootsmith.plan.lock import Lock, LockedPackage, LockedSuite
 from bootsmith.sources.debian.archive import IndexFetcher, IndexStore, Repository, Suite
 from bootsmith.sources.debian.kernel import kernel_package
+from bootsmith.sources.debian.mirror import DEBIAN, DEBIAN_SECURITY
 from bootsmith.sources.debian.package import DebianPackage
 from bootsmith.sources.debian.request import Request
 from bootsmith.sources.debian.solver import solve
 from bootsmith.sources.debian.trust import Keyring
 from bootsmith.sources.debian.universe import load_universe
-
-DEBIAN = "debian"
-DEBIAN_SECURITY = "debian-security"
 
 _ROLLING = ("sid", "unstable", "experimental")  # suites without updates of their own
 

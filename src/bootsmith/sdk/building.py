@@ -14,7 +14,7 @@ from bootsmith.config.parse import parse_config, parse_text, unknown_key_problem
 from bootsmith.config.preset_files import DEFAULT_PRESET, preset_text
 from bootsmith.errors import ConfigError, HostError
 from bootsmith.host.clock import now_s
-from bootsmith.host.environment import host_arch
+from bootsmith.host.environment import environment, host_arch
 from bootsmith.host.files import read_whole
 from bootsmith.host.http import HttpClient
 from bootsmith.host.namespaces import namespace_support
@@ -22,19 +22,15 @@ from bootsmith.manifest.manifest import Manifest
 from bootsmith.model.arch import Arch
 from bootsmith.model.reporter import Reporter
 from bootsmith.pipeline.build import build
-from bootsmith.pipeline.mirrors import choose_mirrors
+from bootsmith.pipeline.mirrors import MirrorChoice
 from bootsmith.pipeline.request import BuildRequest
 from bootsmith.pipeline.workbench import Workbench
 from bootsmith.plan.lock import Lock, decode_lock
 from bootsmith.sandbox.choose import choose_executor
-from bootsmith.sdk.settings import (
-    cache_folder,
-    debian_mirror,
-    debian_security_mirror,
-    source_date_epoch,
-)
+from bootsmith.sdk.settings import cache_folder, source_date_epoch
 from bootsmith.sources.debian.trust import debian_keyring
 from bootsmith.store.blobs import Store
+from bootsmith.store.fetch import Fetcher
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,24 +65,20 @@ def build_image(
     arch = Arch.parse(options.arch) if options.arch else loaded.arch or host_arch()
     store = Store(options.cache_dir or cache_folder())
     http = HttpClient()
+    fetcher = Fetcher(store=store, http=http, reporter=reporter, offline=options.offline)
+    mirrors = MirrorChoice(
+        store=store, http=http, fetcher=fetcher, environment=environment()
+    ).choose(loaded.debian, override=options.mirror)
     workbench = Workbench(
         store=store,
         http=http,
+        fetcher=fetcher,
         reporter=reporter,
         executor=choose_executor(namespace_support(), work_folder=store.root / "work"),
-        mirrors=choose_mirrors(
-            config_mirror=options.mirror or loaded.debian.mirror,
-            config_security_mirror=loaded.debian.security_mirror,
-            environment_mirror=debian_mirror(),
-            environment_security_mirror=debian_security_mirror(),
-            suite=loaded.debian.suite,
-            http=http,
-            offline=options.offline,
-        ),
+        mirrors=mirrors,
         keyring=debian_keyring(),
         files=folder,
         now=datetime.fromtimestamp(now_s(), UTC),
-        offline=options.offline,
         allow_unsigned=options.allow_unsigned,
     )
     request = BuildRequest(

@@ -36,14 +36,6 @@ def default_image_folder() -> Path:
     return DEFAULT_OUTPUT
 
 
-def debian_mirror() -> str | None:
-    return environment().get("BOOTSMITH_DEBIAN_MIRROR") or None
-
-
-def debian_security_mirror() -> str | None:
-    return environment().get("BOOTSMITH_DEBIAN_SECURITY_MIRROR") or None
-
-
 def source_date_epoch() -> int | None:
     """``SOURCE_DATE_EPOCH`` in seconds since 1970.  Raises ``ConfigError`` if it is no number."""
     text = environment().get("SOURCE_DATE_EPOCH")

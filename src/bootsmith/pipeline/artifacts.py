@@ -1,0 +1,70 @@
+"""Trees to files: what the output folder will hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from bootsmith.config.build_config import RootfsConfig
+from bootsmith.host.files import FileSink, sha256_of_file
+from bootsmith.image.ext4 import Ext4Options, Profile, write_ext4
+from bootsmith.image.initramfs import write_initramfs
+from bootsmith.manifest.manifest import INITRAMFS_NAME, KERNEL_NAME, ROOTFS_NAME, Artifact
+from bootsmith.model.streams import BlobSource, ByteSink
+from bootsmith.plan.build_plan import BuildPlan
+from bootsmith.tree.contents import write_content
+from bootsmith.tree.entry import Content
+from bootsmith.tree.file_tree import FileTree
+
+_MIB = 1 << 20
+
+
+def write_artifacts(
+    folder: Path,
+    *,
+    root: FileTree,
+    initramfs: FileTree,
+    kernel: Content,
+    ext4: Ext4Options,
+    blobs: BlobSource,
+) -> dict[str, Artifact]:
+    """Write kernel, initramfs and root file system into ``folder``, by their manifest keys.
+
+    Raises ``ImageFull`` when the root file system has a fixed size that is too small.
+    """
+    writers: dict[str, tuple[str, Callable[[ByteSink], object]]] = {
+        "kernel": (KERNEL_NAME, lambda sink: write_content(kernel, blobs=blobs, sink=sink)),
+        "initramfs": (
+            INITRAMFS_NAME,
+            lambda sink: write_initramfs(initramfs, blobs=blobs, sink=sink),
+        ),
+        "rootfs": (ROOTFS_NAME, lambda sink: write_ext4(root, ext4, blobs, sink)),
+    }
+    # The digest of one file is computed while the next is written: hashing lets go of the
+    # interpreter's lock.
+    with ThreadPoolExecutor(1, thread_name_prefix="digest") as hashing:
+        pending = {}
+        for key, (name, write) in writers.items():
+            with FileSink(folder / name) as sink:
+                write(sink)
+            pending[key] = (name, hashing.submit(sha256_of_file, folder / name))
+        return {
+            key: Artifact(
+                name=name, digest=digest.result(), size_bytes=(folder / name).stat().st_size
+            )
+            for key, (name, digest) in pending.items()
+        }
+
+
+def ext4_options(config: RootfsConfig, plan: BuildPlan, *, epoch_s: int) -> Ext4Options:
+    """How the root file system is made; its UUID and hash seed follow from the plan."""
+    return Ext4Options(
+        uuid=plan.derived_uuid("rootfs").bytes,
+        hash_seed=plan.derived_uuid("hash seed").bytes,
+        created_s=max(epoch_s, 0),
+        label=config.label,
+        profile=Profile(config.profile),
+        size_bytes=config.size_mb * _MIB if config.size_mb else None,
+        free_bytes=config.free_mb * _MIB if config.profile == "rw" else 0,
+    )

@@ -1,0 +1,63 @@
+"""The boot layer: kernel, initramfs and the modules of the root file system."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bootsmith.config.build_config import KernelConfig
+from bootsmith.errors import ImageError
+from bootsmith.image.boot_modules import guest_modules, initramfs_modules
+from bootsmith.image.initramfs import initramfs_tree
+from bootsmith.image.kernel_modules import KernelModules
+from bootsmith.model.guest_path import guest_path
+from bootsmith.model.streams import BlobSource
+from bootsmith.tree.entry import Content, RegularFile
+from bootsmith.tree.file_tree import FileTree
+from bootsmith.tree.layer import Layer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BootLayer:
+    """``release`` is what ``uname -r`` will say."""
+
+    release: str
+    kernel: Content
+    initramfs: FileTree
+    modules: Layer
+
+
+def boot_layer(
+    package: FileTree, config: KernelConfig, *, init: Content, blobs: BlobSource, epoch_s: int
+) -> BootLayer:
+    """What boots, from the contents of a kernel's package.
+
+    ``init`` is the program that the initramfs starts.  Raises ``ImageError`` when the package
+    holds no kernel, or one that cannot drive a virtual machine's devices.
+    """
+    modules = KernelModules(package, blobs=blobs)
+    layer = Layer(())
+    if config.modules != "none":
+        layer = guest_modules(modules, selection=config.modules, epoch_s=epoch_s)
+    return BootLayer(
+        release=modules.release,
+        kernel=_kernel(package, modules.release),
+        initramfs=initramfs_tree(
+            init=init,
+            modules=initramfs_modules(modules),
+            release=modules.release,
+            epoch_s=epoch_s,
+        ),
+        modules=layer,
+    )
+
+
+def _kernel(package: FileTree, release: str) -> Content:
+    """The kernel's image, as Debian's and Alpine's packages name it."""
+    for name in (f"boot/vmlinuz-{release}", f"usr/lib/modules/{release}/vmlinuz"):
+        path = guest_path(name)
+        if isinstance(entry := package.get(path), RegularFile):
+            return entry.content
+    raise ImageError(
+        f"the kernel's package holds no kernel: there is no boot/vmlinuz-{release}",
+        hint="name the package of a kernel image in kernel.package",
+    )

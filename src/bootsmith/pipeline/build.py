@@ -1,0 +1,168 @@
+"""A build from its request to its published folder: the seven lines of the architecture."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bootsmith import __version__
+from bootsmith.errors import BootsmithError
+from bootsmith.host.environment import own_sources_digest
+from bootsmith.host.files import FileSink, read_whole
+from bootsmith.host.publish import publish_folder
+from bootsmith.manifest.manifest import (
+    INITRAMFS_NAME,
+    KERNEL_NAME,
+    LOCK_NAME,
+    MANIFEST_NAME,
+    ROOTFS_NAME,
+    Artifact,
+    Manifest,
+    decode_manifest,
+    encode_manifest,
+)
+from bootsmith.pipeline.artifacts import ext4_options, write_artifacts
+from bootsmith.pipeline.boot_layer import boot_layer
+from bootsmith.pipeline.debian_root import install_debian, kernel_tree
+from bootsmith.pipeline.guest_layer import add_guest, guest_files
+from bootsmith.pipeline.planning import make_plan
+from bootsmith.pipeline.request import BuildRequest
+from bootsmith.pipeline.steps import StepRunner
+from bootsmith.pipeline.verify import image_problems
+from bootsmith.pipeline.workbench import Workbench
+from bootsmith.plan.build_plan import BuildPlan, InstallPackages
+from bootsmith.plan.lock import Lock, encode_lock
+from bootsmith.plan.resolve import check_lock, resolve
+from bootsmith.tree.file_tree import FileTree
+from bootsmith.tree.layer import overlay
+from bootsmith.tree.normalise import clamp_times
+
+ARTIFACT_NAMES = (KERNEL_NAME, INITRAMFS_NAME, ROOTFS_NAME, LOCK_NAME, MANIFEST_NAME)
+"""What a build writes, in the order of publication."""
+
+
+def build(request: BuildRequest, bench: Workbench) -> Manifest:
+    """Build the image and publish it at ``request.output``.
+
+    Nothing is done when the image there is already what would be built, byte for byte.
+    Raises the errors of every stage; ``request.output`` is then as it was.
+    """
+    report = bench.reporter
+    lock = _lock(request, bench)
+    guest = guest_files(request, bench)
+    plan = make_plan(request, lock, guest, bench)
+    finished = _finished(request.output, plan, lock)
+    if finished is not None:
+        report.stage("Nothing has changed")
+        return finished
+    report.stage(f"Fetching {len(lock.blobs())} packages")
+    bench.fetcher.fetch(bench.remote(package) for package in lock.blobs())
+    with publish_folder(request.output, ours=ARTIFACT_NAMES) as staging:
+        root, epoch_s = _assemble(request, bench, lock, plan)
+        boot = boot_layer(
+            kernel_tree(lock, bench),
+            request.config.kernel,
+            init=guest.initramfs_init,
+            blobs=bench.store,
+            epoch_s=epoch_s,
+        )
+        report.stage("Writing the image")
+        root = add_guest(overlay(root, boot.modules), guest, request, epoch_s=epoch_s)
+        artifacts = write_artifacts(
+            staging,
+            root=clamp_times(root, epoch_s=epoch_s),
+            initramfs=boot.initramfs,
+            kernel=boot.kernel,
+            ext4=ext4_options(request.config.rootfs, plan, epoch_s=epoch_s),
+            blobs=bench.store,
+        )
+        manifest = _manifest(request, lock, plan, artifacts, epoch_s=epoch_s)
+        _write(staging / LOCK_NAME, encode_lock(lock))
+        _write(staging / MANIFEST_NAME, encode_manifest(manifest))
+    return manifest
+
+
+def _lock(request: BuildRequest, bench: Workbench) -> Lock:
+    if request.lock is not None:
+        check_lock(request.lock, request.config, request.arch)
+        return request.lock
+    debian = request.config.debian
+    bench.reporter.stage(f"Resolving Debian {debian.suite} for {request.arch}")
+    for archive, mirror in bench.mirrors.items():
+        bench.reporter.detail(f"{archive}: {mirror.url}, from {mirror.named_by}")
+    lock = resolve(
+        request.config,
+        request.arch,
+        fetchers=bench.index_caches(),
+        store=bench.store,
+        keyring=bench.keyring,
+        now=bench.now,
+        allow_unsigned=bench.allow_unsigned,
+    )
+    for suite in lock.suites:
+        if suite.signed_by is None:
+            bench.reporter.warning(f"{suite.suite} is not signed by a trusted key")
+    return lock
+
+
+def _assemble(
+    request: BuildRequest, bench: Workbench, lock: Lock, plan: BuildPlan
+) -> tuple[FileTree, int]:
+    """The tree after all steps, and the time that nothing in it is newer than."""
+    first, *others = zip(plan.steps, plan.step_ids, strict=True)
+    assert isinstance(first[0], InstallPackages)
+    installed = install_debian(lock, request, bench, step_id=first[1])
+    runner = StepRunner(bench=bench, hostname=request.config.hostname, epoch_s=installed.epoch_s)
+    tree = installed.tree
+    for step, step_id in others:
+        tree = runner.carry_out(tree, step, step_id)
+    return tree, installed.epoch_s
+
+
+def _finished(output: Path, plan: BuildPlan, lock: Lock) -> Manifest | None:
+    """The manifest at ``output`` if the image there is what this plan makes, all of it right."""
+    try:
+        manifest = decode_manifest(read_whole(output / MANIFEST_NAME))
+        if manifest.plan_id != str(plan.id) or manifest.record.get("builder") != _builder():
+            return None
+        if read_whole(output / LOCK_NAME) != encode_lock(lock):
+            return None
+    except BootsmithError:
+        return None  # there is no image, or not a whole one: it is built
+    return None if image_problems(output, manifest) else manifest
+
+
+def _manifest(
+    request: BuildRequest,
+    lock: Lock,
+    plan: BuildPlan,
+    artifacts: dict[str, Artifact],
+    *,
+    epoch_s: int,
+) -> Manifest:
+    unsigned = [suite.suite for suite in lock.suites if suite.signed_by is None]
+    return Manifest(
+        arch=request.arch,
+        build_time=datetime.fromtimestamp(epoch_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        artifacts=artifacts,
+        config=request.config.as_json(),
+        rootfs_mode=request.config.runtime_defaults.rootfs_mode,
+        record={
+            "builder": _builder(),
+            "planId": str(plan.id),
+            "sourceDateEpoch": epoch_s,
+            "initramfsCompression": "lz4",
+            "unsignedSuites": unsigned,
+            "kernel": {"package": lock.kernel.name, "version": lock.kernel.version},
+            "packages": {package.name: package.version for package in lock.packages},
+        },
+    )
+
+
+def _builder() -> dict[str, str]:
+    return {"version": __version__, "sources": str(own_sources_digest())}
+
+
+def _write(path: Path, data: bytes) -> None:
+    with FileSink(path) as sink:
+        sink.write(data)

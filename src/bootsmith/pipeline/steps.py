@@ -1,0 +1,83 @@
+"""Carrying out a plan's steps: a tree after each, and a layer kept for those that cost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bootsmith.host.environment import own_sources_digest
+from bootsmith.model.canonical_json import digest_of
+from bootsmith.model.digest import Digest
+from bootsmith.model.guest_path import guest_path
+from bootsmith.pipeline.copy_in import copy_in
+from bootsmith.pipeline.workbench import Workbench
+from bootsmith.plan.build_plan import CopyIn, RunCommand, Step, WriteFile
+from bootsmith.sandbox.executor import SandboxCommand, SandboxJob
+from bootsmith.tree.entry import BlobSlice, Member, Metadata, RegularFile
+from bootsmith.tree.file_tree import FileTree
+from bootsmith.tree.layer import Layer, overlay, read_layer
+from bootsmith.tree.tar_writer import store_tar
+
+_BILLION = 1_000_000_000
+_LAYER_KIND = "step-layer"
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepRunner:
+    """Turns the tree before a step into the tree after it.
+
+    ``epoch_s`` is what the build's commands are told in ``SOURCE_DATE_EPOCH``.
+    """
+
+    bench: Workbench
+    hostname: str
+    epoch_s: int
+
+    def carry_out(self, tree: FileTree, step: Step, step_id: Digest) -> FileTree:
+        """``tree`` after ``step``, which installs no packages (``pipeline.debian_root`` does)."""
+        match step:
+            case CopyIn(layer=layer, target=target):
+                return copy_in(tree, layer, target, self.bench.store, epoch_s=self.epoch_s)
+            case WriteFile():
+                return self._write_file(tree, step)
+            case RunCommand():
+                return self.run(tree, self._job(step), step_id=step_id)
+        raise TypeError(f"{type(step).__name__} is carried out elsewhere")
+
+    def run(self, tree: FileTree, job: SandboxJob, *, step_id: Digest) -> FileTree:
+        """``tree`` after ``job``; what it changed is kept under ``step_id`` for the next time.
+
+        Raises ``StepFailed`` when a command of the job fails.
+        """
+        store = self.bench.store
+        key = digest_of({"step": str(step_id), "code": str(own_sources_digest())})
+        kept = store.derived(_LAYER_KIND, key)
+        if kept is not None:
+            return overlay(tree, read_layer(store.open_blob(kept.digest), kept.digest))
+        changed = self.bench.executor.run(
+            tree, job, blobs=store, on_output=self.bench.reporter.output
+        )
+        descriptor, members = store_tar(changed.members, store=store)
+        store.record_derived(_LAYER_KIND, key, descriptor)
+        return overlay(tree, Layer(members))
+
+    def _write_file(self, tree: FileTree, step: WriteFile) -> FileTree:
+        source = self.bench.store.open_blob(step.content)
+        entry = RegularFile(
+            Metadata(step.mode, step.uid, step.gid, self.epoch_s * _BILLION),
+            BlobSlice(step.content, 0, source.size_bytes),
+        )
+        return overlay(tree, Layer((Member(guest_path(step.path), entry),)))
+
+    def _job(self, step: RunCommand) -> SandboxJob:
+        command = SandboxCommand(
+            argv=("/bin/sh", "-lc", step.command),
+            label=step.command,
+            env={
+                "PATH": _PATH,
+                "HOME": "/root",
+                "LC_ALL": "C.UTF-8",
+                "SOURCE_DATE_EPOCH": str(self.epoch_s),
+            },
+        )
+        return SandboxJob(commands=(command,), network=step.network, hostname=self.hostname)
