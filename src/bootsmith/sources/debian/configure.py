@@ -1,0 +1,151 @@
+"""How unpacked packages are configured: what must run inside the tree, as data.
+
+The steps are dpkg's own, in its order, except that all packages are unpacked before the first
+``preinst`` runs: those scripts prepare an upgrade or make what later scripts need (base-passwd
+makes ``/etc/passwd``), and do not care.  The one kind that does care diverts files of other
+packages before its own are unpacked; such a package is left to dpkg from the beginning.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from bootsmith.model.guest_path import GuestPath, guest_path
+from bootsmith.sources.debian.deb import ControlArchive
+from bootsmith.sources.debian.dpkg_database import ADMIN_FOLDER, info_name
+
+ENVIRONMENT: Mapping[str, str] = {
+    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "HOME": "/root",
+    "LC_ALL": "C.UTF-8",
+    "DEBIAN_FRONTEND": "noninteractive",
+    "DEBCONF_NONINTERACTIVE_SEEN": "true",
+}
+"""The environment in which packages are configured."""
+
+ARCHIVES = guest_path("var/cache/apt/archives")
+"""Where the packages that dpkg itself must unpack are."""
+
+_PREINSTS = guest_path("run/bootsmith/preinsts")
+_FIRST = "base-passwd"
+_DIVERTS = "dpkg-divert"
+_REFUSE = b"#!/bin/sh\n# No service is started while an image is made.\nexit 101\n"
+_DO_NOTHING = b"#!/bin/sh\n# No service is started while an image is made.\nexit 0\n"
+_HOST_KEYS = tuple(
+    f"etc/ssh/ssh_host_{kind}_key{half}"
+    for kind in ("rsa", "dsa", "ecdsa", "ed25519")
+    for half in ("", ".pub")
+)
+_DPKG = ("dpkg", "--force-unsafe-io")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuestFile:
+    """A file that is there while the commands run, and not in the result."""
+
+    path: GuestPath
+    content: bytes
+    mode: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuestCommand:
+    """A program to run in the tree; the first that fails ends it all."""
+
+    argv: tuple[str, ...]
+    label: str
+    env: Mapping[str, str] = field(default_factory=lambda: ENVIRONMENT)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configuration:
+    """All there is to do; no network is needed."""
+
+    commands: tuple[GuestCommand, ...]
+    files: tuple[GuestFile, ...]
+
+
+def must_be_unpacked_by_dpkg(control: ControlArchive) -> bool:
+    """Whether the package diverts files before its own come."""
+    return any(
+        _DIVERTS in line for line in control.lines("preinst") if not line.lstrip().startswith("#")
+    )
+
+
+def configuration(controls: Sequence[ControlArchive], *, dpkg_version: str) -> Configuration:
+    """What configures packages that ``unpack`` laid out, in the order they were given."""
+    unpacked = [control for control in controls if not must_be_unpacked_by_dpkg(control)]
+    commands = []
+    preinsts = _preinsts(unpacked, dpkg_version)
+    files = [*SERVICE_BLOCKERS, *_host_key_placeholders()]
+    if preinsts:
+        files.append(GuestFile(path=_PREINSTS, content=preinsts, mode=0o755))
+        commands.append(GuestCommand(argv=(f"/{_PREINSTS.decode()}",), label="preinst"))
+    if len(unpacked) < len(controls):
+        script = f'exec {shlex.join(_DPKG)} --force-depends --unpack "$0"/*.deb'
+        argv = ("/bin/sh", "-c", script, f"/{ARCHIVES.decode()}")
+        commands.append(GuestCommand(argv=argv, label="dpkg --unpack"))
+    commands.append(
+        GuestCommand(argv=(*_DPKG, "--configure", "--pending"), label="dpkg --configure")
+    )
+    commands.append(AUDIT)
+    return Configuration(commands=tuple(commands), files=tuple(files))
+
+
+AUDIT = GuestCommand(
+    argv=(
+        "/bin/sh",
+        "-c",
+        'found=$(dpkg --audit) && test -z "$found" || { echo "$found"; exit 1; }',
+    ),
+    label="dpkg --audit",
+)
+"""Fails when a package is not wholly installed."""
+
+SERVICE_BLOCKERS = (
+    # https://people.debian.org/~hmh/invokerc.d-policyrc.d-specification.txt: 101 is "forbidden"
+    GuestFile(path=guest_path("usr/sbin/policy-rc.d"), content=_REFUSE, mode=0o755),
+    GuestFile(path=guest_path("sbin/start-stop-daemon"), content=_DO_NOTHING, mode=0o755),
+)
+"""What keeps package scripts from starting services."""
+
+
+def _preinsts(controls: Iterable[ControlArchive], dpkg_version: str) -> bytes:
+    """One script that runs every preinst; empty when there is none.
+
+    The variables are those of dpkg(1), "INTERNAL ENVIRONMENT".
+    """
+    calls = [
+        f"run {shlex.join((control.name, control.architecture, info_name(control)))}"
+        for control in sorted(controls, key=lambda control: control.name != _FIRST)
+        if "preinst" in control.files
+    ]
+    if not calls:
+        return b""
+    return _PREINSTS_SCRIPT.format(
+        version=shlex.quote(dpkg_version), folder=ADMIN_FOLDER, calls="\n".join(calls)
+    ).encode()
+
+
+_PREINSTS_SCRIPT = """\
+#!/bin/sh
+set -e
+export DPKG_ADMINDIR=/{folder} DPKG_ROOT= DPKG_RUNNING_VERSION={version}
+export DPKG_MAINTSCRIPT_NAME=preinst DPKG_MAINTSCRIPT_PACKAGE_REFCOUNT=1
+run() {{
+  export DPKG_MAINTSCRIPT_PACKAGE="$1" DPKG_MAINTSCRIPT_ARCH="$2"
+  "/{folder}/info/$3.preinst" install || {{
+    echo "the preinst script of $1 failed with status $?" >&2
+    exit 1
+  }}
+}}
+{calls}
+"""
+
+
+def _host_key_placeholders() -> Iterable[GuestFile]:
+    """Files in the place of ssh's host keys, so that none are made: every machine makes its own."""
+    for path in _HOST_KEYS:
+        yield GuestFile(path=guest_path(path), content=b"", mode=0o600)

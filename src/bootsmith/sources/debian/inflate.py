@@ -1,0 +1,70 @@
+"""Decompressing the tar archives of packages while they are read."""
+
+from __future__ import annotations
+
+import lzma
+import sys
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from typing import Protocol
+
+from isal import isal_zlib
+
+from bootsmith.errors import ArchiveError
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+_GZIP = 16 + zlib.MAX_WBITS
+
+
+class _Decoder(Protocol):
+    @property
+    def eof(self) -> bool: ...
+
+    @property
+    def unused_data(self) -> bytes: ...
+
+    def decompress(self, data: bytes, /) -> bytes: ...
+
+
+_DECODERS: dict[str, Callable[[], _Decoder]] = {
+    ".xz": lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ),
+    ".lzma": lambda: lzma.LZMADecompressor(lzma.FORMAT_ALONE),
+    ".gz": lambda: isal_zlib.decompressobj(_GZIP),
+    ".zst": zstd.ZstdDecompressor,
+}
+
+# isal's own error is the one of zlib, which its stubs do not tell.
+_DAMAGED = (lzma.LZMAError, zlib.error, zstd.ZstdError, EOFError)
+
+SUFFIXES = ("", *_DECODERS)
+
+
+def inflated(data: Iterable[bytes], suffix: str) -> Iterator[bytes]:
+    """``data`` decompressed as files of that suffix are; all of it, to its end.
+
+    Raises ``ArchiveError`` when it is damaged, cut off, or followed by something else.
+    """
+    if not suffix:
+        yield from data
+        return
+    decoder = _DECODERS[suffix]()
+    fresh = False  # whether ``decoder`` stands before the next of several streams
+    for chunk in data:
+        rest = chunk
+        while rest:
+            if decoder.eof:
+                decoder, fresh = _DECODERS[suffix](), True
+            try:
+                found = decoder.decompress(rest)
+            except _DAMAGED as error:
+                raise ArchiveError(f"damaged {suffix} data: {error}") from error
+            fresh = False
+            if found:
+                yield found
+            rest = decoder.unused_data if decoder.eof else b""
+    if not decoder.eof and not fresh:
+        raise ArchiveError(f"{suffix} data is cut off")

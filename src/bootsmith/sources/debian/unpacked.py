@@ -1,0 +1,95 @@
+"""Packages of the store, opened: their control files, and their files as a layer.
+
+Decompressing is what takes time (44 MB of xz, 170 MB of files: 2.4 s on one processor), so it
+is done once a package, several packages at a time, and what comes out is kept as a blob.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Protocol
+
+from bootsmith.errors import ArchiveError
+from bootsmith.model.digest import Descriptor, Digest
+from bootsmith.model.streams import BlobStore
+from bootsmith.sources.debian.deb import ControlArchive, Deb, check_identity, open_deb
+from bootsmith.tree.layer import Layer, read_layer
+
+DATA_KIND = "deb-data"
+"""The kind under which the uncompressed data of a ``.deb`` is kept."""
+
+_PARALLEL = 4  # the decoder of xz lets other threads run
+
+
+class DerivedBlobStore(BlobStore, Protocol):
+    """A store that remembers which blob was made from which."""
+
+    def derived(self, kind: str, key: Digest) -> Descriptor | None: ...
+
+    def record_derived(self, kind: str, key: Digest, descriptor: Descriptor) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChosenDeb:
+    """A package file in the store, and what it must say of itself."""
+
+    name: str
+    version: str
+    architecture: str
+    digest: Digest
+    size_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnpackedDeb:
+    """A package whose files can be read; ``data`` names them as in its archive."""
+
+    control: ControlArchive
+    data: Layer
+
+
+def unpack_debs(debs: Sequence[ChosenDeb], *, store: DerivedBlobStore) -> tuple[UnpackedDeb, ...]:
+    """Open ``debs``, which are in ``store``, in their order.
+
+    Raises ``ArchiveError`` for a package that is damaged, or is another than it should be.
+    """
+    largest_first = sorted(debs, key=lambda deb: (-deb.size_bytes, deb.name))
+    pool = ThreadPoolExecutor(_PARALLEL, thread_name_prefix="unpack")
+    try:
+        opened = {deb: pool.submit(_unpack, deb, store) for deb in largest_first}
+        return tuple(opened[deb].result() for deb in debs)
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _unpack(chosen: ChosenDeb, store: DerivedBlobStore) -> UnpackedDeb:
+    try:
+        deb = open_deb(store.open_blob(chosen.digest))
+        check_identity(
+            deb.control,
+            name=chosen.name,
+            version=chosen.version,
+            architecture=chosen.architecture,
+        )
+        blob = _data_blob(chosen, deb, store)
+        return UnpackedDeb(
+            control=deb.control, data=read_layer(store.open_blob(blob.digest), blob.digest)
+        )
+    except ArchiveError as error:
+        raise ArchiveError(
+            f"the package {chosen.name} {chosen.version}: {error}",
+            member=error.member or chosen.name,
+            offset=error.offset,
+            hint=error.hint,
+        ) from error
+
+
+def _data_blob(chosen: ChosenDeb, deb: Deb, store: DerivedBlobStore) -> Descriptor:
+    known = store.derived(DATA_KIND, chosen.digest)
+    if known is not None:
+        return known
+    blob = store.add_blob(deb.data.chunks(store.open_blob(chosen.digest)))
+    store.record_derived(DATA_KIND, chosen.digest, blob)
+    return blob
