@@ -8,9 +8,10 @@ const testing = std.testing;
 
 test "well-formed values" {
     const good = [_][]const u8{
-        "\x00", "\x18\x18", "\x1b\xff\xff\xff\xff\xff\xff\xff\xff", "\x20", "\x3b\xff\xff\xff\xff\xff\xff\xff\xff",
-        "\x40", "\x43abc", "\x60", "\x62\xc3\xa9", "\x80", "\x82\x01\x82\x02\x03", "\xa0", "\xa1\x61a\x01",
-        "\xf4", "\xf5", "\xf6", "\xf7",
+        "\x00",                 "\x18\x18", "\x1b\xff\xff\xff\xff\xff\xff\xff\xff", "\x20",         "\x3b\xff\xff\xff\xff\xff\xff\xff\xff",
+        "\x40",                 "\x43abc",  "\x60",                                 "\x62\xc3\xa9", "\x80",
+        "\x82\x01\x82\x02\x03", "\xa0",     "\xa1\x61a\x01",                        "\xf4",         "\xf5",
+        "\xf6",                 "\xf7",
         "\x81" ** 64 ++ "\x00", // As deep as it may be.
     };
     for (good) |encoded| _ = try Item.parse(encoded);

@@ -7,6 +7,11 @@ const linux = std.os.linux;
 const agent = @import("agent/agent.zig");
 const arguments = @import("arguments.zig");
 const console = @import("console.zig");
+const initramfs = @import("boot/initramfs.zig");
+const modules = @import("boot/modules.zig");
+const power = @import("boot/power.zig");
+const setup = @import("boot/setup.zig");
+const supervise = @import("boot/supervise.zig");
 const sys = @import("sys.zig");
 
 pub const std_options: std.Options = .{ .enable_segfault_handler = false };
@@ -15,7 +20,12 @@ pub const panic = std.debug.FullPanic(reportPanic);
 const Program = *const fn (words: arguments.Words) sys.Error!void;
 
 const programs = std.StaticStringMap(Program).initComptime(.{
+    .{ "init", &runInitramfs },
     .{ "sandboxd", &runAgent },
+    .{ "setup", &runSetup },
+    .{ "supervise", &supervise.run },
+    .{ "modules", &loadModules },
+    .{ "poweroff", &runPowerOff },
 });
 
 pub fn main() u8 {
@@ -37,6 +47,23 @@ pub fn main() u8 {
 fn runAgent(words: arguments.Words) sys.Error!void {
     const source = try arguments.portSource(words, "virtio-port");
     try agent.serve(source, std.os.environ);
+}
+
+fn runInitramfs(_: arguments.Words) sys.Error!void {
+    initramfs.run();
+}
+
+fn runSetup(_: arguments.Words) sys.Error!void {
+    setup.run();
+}
+
+fn loadModules(_: arguments.Words) sys.Error!void {
+    try modules.loadForThisKernel();
+}
+
+fn runPowerOff(_: arguments.Words) sys.Error!void {
+    power.endProcesses();
+    return power.stop(.power_off);
 }
 
 fn baseName(path: []const u8) []const u8 {
@@ -65,5 +92,9 @@ test {
     _ = @import("message.zig");
     _ = @import("ring.zig");
     _ = @import("agent/request.zig");
+    _ = @import("boot/command_line.zig");
+    _ = @import("net/dhcp.zig");
+    _ = @import("net/interface.zig");
+    _ = @import("net/lease.zig");
     std.testing.refAllDecls(@This());
 }

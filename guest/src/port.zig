@@ -10,6 +10,7 @@ const linux = std.os.linux;
 const assert = std.debug.assert;
 
 const console = @import("console.zig");
+const ports = @import("boot/ports.zig");
 const sys = @import("sys.zig");
 
 pub const Port = struct {
@@ -113,41 +114,17 @@ fn listen(path: []const u8) sys.Error!sys.fd_t {
     return fd;
 }
 
-/// Opens the virtio-serial port called `name`, or the device at the path `name`.
+/// Opens the virtio-serial port called `name`, or the device at the path `name`.  A port whose
+/// device has only just started is waited for.
 fn openPort(name: []const u8) sys.Error!sys.fd_t {
     const flags: linux.O = .{ .ACCMODE = .RDWR, .NONBLOCK = true, .NOCTTY = true };
     var buffer: sys.PathBuffer = undefined;
     if (std.mem.indexOfScalar(u8, name, '/') != null) {
         return sys.open(try sys.terminated(&buffer, name), flags, 0);
     }
-    const link = try sys.join(&buffer, &.{ "/dev/virtio-ports/", name });
-    return sys.open(link, flags, 0) catch |failure| {
-        if (failure != error.NOENT) return failure;
-        // Nobody made the link: the kernel knows the port's name too.
-        const device = try findDevice(&buffer, name) orelse return failure;
-        return sys.open(device, flags, 0);
+    const device = ports.find(name, &buffer) orelse found: {
+        if (!ports.hasDevice()) return error.NODEV;
+        break :found ports.waitFor(name, &buffer) orelse return error.NODEV;
     };
-}
-
-/// The most virtio-serial devices, and ports of one device, that are looked at.
-const devices_max = 8;
-const ports_max = 32;
-
-/// The path of the device whose port is called `name`.
-fn findDevice(buffer: *sys.PathBuffer, name: []const u8) sys.Error!?[:0]const u8 {
-    for (0..devices_max) |device| for (0..ports_max) |number| {
-        var digits: [2][20]u8 = undefined;
-        const parts = [_][]const u8{
-            console.decimal(&digits[0], device), "p", console.decimal(&digits[1], number),
-        };
-        const attribute = try sys.join(buffer, &.{
-            "/sys/class/virtio-ports/vport", parts[0], parts[1], parts[2], "/name",
-        });
-        var content: [128]u8 = undefined;
-        const found = sys.readFile(attribute, &content) catch continue;
-        if (std.mem.eql(u8, std.mem.trimEnd(u8, found, "\r\n"), name)) {
-            return try sys.join(buffer, &.{ "/dev/vport", parts[0], parts[1], parts[2] });
-        }
-    };
-    return null;
+    return sys.open(device, flags, 0);
 }

@@ -161,6 +161,13 @@ pub fn exists(path: [*:0]const u8) bool {
     return true;
 }
 
+/// The device that holds `path` (or, when that is empty, what `folder` is open on).
+pub fn deviceOf(folder: fd_t, path: [*:0]const u8) Error!u64 {
+    var status: linux.Statx = undefined;
+    _ = try check(linux.statx(folder, path, linux.AT.EMPTY_PATH, linux.STATX_INO, &status));
+    return @as(u64, status.dev_major) << 32 | status.dev_minor;
+}
+
 pub fn pipe() Error![2]fd_t {
     var ends: [2]fd_t = undefined;
     _ = try check(linux.pipe2(&ends, .{ .CLOEXEC = true }));

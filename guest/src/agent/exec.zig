@@ -243,6 +243,9 @@ const Input = struct {
     }
 };
 
+/// Where output rests between the command's pipe and its message.
+var scratch: [output_bytes_max]u8 = undefined;
+
 /// The way of a command's output to the host, never more than its window.
 const Output = struct {
     name: []const u8,
@@ -252,9 +255,8 @@ const Output = struct {
 
     /// Reads once and passes that on.  Returns how much it was; closes at the end.
     fn pass(output: *Output, id: u32, limit: usize, outbox: *Outbox) usize {
-        var buffer: [output_bytes_max]u8 = undefined;
-        const room = @min(limit, output.window, buffer.len);
-        const size = sys.read(output.fd, buffer[0..room]) catch |failure| {
+        const room = @min(limit, output.window, scratch.len);
+        const size = sys.read(output.fd, scratch[0..room]) catch |failure| {
             // A terminal whose other end is closed reports EIO.
             if (failure != error.AGAIN) output.close();
             return 0;
@@ -268,7 +270,7 @@ const Output = struct {
         writer.text("stream");
         writer.text(output.name);
         writer.text("data");
-        writer.bytes(buffer[0..size]);
+        writer.bytes(scratch[0..size]);
         outbox.finish(writer);
         return size;
     }

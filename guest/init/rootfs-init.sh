@@ -1,0 +1,51 @@
+#!/bin/sh
+# Process 1 of the root file system: makes the machine ready, then hands over to the agent.
+#
+# It runs on any POSIX shell (dash, busybox sh, bash) and needs no other program of the
+# distribution: what takes one is done by bootsmith-guest (mounts, network, ports).
+# A script of yours may take its place (init.rootfsInit) or be run by it (init.rootfsInitExtra,
+# which becomes /etc/bootsmith/init-extra.sh).
+
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+export HOME=/root
+
+guest=/usr/lib/bootsmith/bootsmith-guest
+
+say() {
+    echo "bootsmith: $*" >/dev/console
+}
+
+# proc, sys, dev, tmpfs, hostname, network, /dev/virtio-ports.
+"$guest" setup || say "setup failed"
+
+# What the image wants beyond the modules of the initramfs; nothing below waits for these.
+"$guest" modules &
+
+# The host's certificate authority, when it hands one in, beside the system's own.
+host_ca=/etc/gondolin/mitm/ca.crt
+if [ -s "$host_ca" ]; then
+    bundle=/run/bootsmith/ca-certificates.crt
+    for system in /etc/ssl/certs/ca-certificates.crt /etc/ssl/cert.pem /etc/pki/tls/certs/ca-bundle.crt; do
+        [ -r "$system" ] && break
+    done
+    mkdir -p /run/bootsmith
+    { cat "$system" 2>/dev/null; echo; cat "$host_ca"; } >"$bundle" || say "cannot write $bundle"
+    export SSL_CERT_FILE="$bundle" CURL_CA_BUNDLE="$bundle" REQUESTS_CA_BUNDLE="$bundle"
+    export NODE_EXTRA_CA_CERTS="$host_ca"
+fi
+
+# The image's own environment, which every command inherits.
+if [ -r /etc/bootsmith/env ]; then
+    set -a
+    # shellcheck source=/dev/null
+    . /etc/bootsmith/env || say "/etc/bootsmith/env is not a list of NAME='value' lines"
+    set +a
+fi
+
+if [ -r /etc/bootsmith/init-extra.sh ]; then
+    # shellcheck source=/dev/null
+    . /etc/bootsmith/init-extra.sh
+fi
+
+# From here on the supervisor is process 1: it starts these, and reaps.
+exec "$guest" supervise /usr/bin/sandboxd

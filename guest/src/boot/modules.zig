@@ -1,0 +1,58 @@
+//! Loading kernel modules in the order that a list gives (`bootsmith-guest modules`).
+//!
+//! Each line of the list is the absolute path of an uncompressed module, and after a space its
+//! parameters.  Whoever made the list has resolved the dependencies.
+
+const std = @import("std");
+const linux = std.os.linux;
+
+const console = @import("../console.zig");
+const sys = @import("../sys.zig");
+
+/// The list in a root file system; the release is what uname(2) says.
+const folder = "/lib/modules/";
+const list_name = "/modules.load";
+
+const list_bytes_max = 64 << 10;
+
+/// Loads what the root file system's list for the running kernel names, if it has one.
+pub fn loadForThisKernel() sys.Error!void {
+    var system: linux.utsname = undefined;
+    _ = try sys.check(linux.uname(&system));
+    var buffer: sys.PathBuffer = undefined;
+    const release = std.mem.sliceTo(&system.release, 0);
+    load(try sys.join(&buffer, &.{ folder, release, list_name })) catch |failure| {
+        if (failure != error.NOENT) return failure;
+    };
+}
+
+/// Loads what the file `list` names.  A module that is missing or refused is reported and
+/// passed over: the machine may do without it.
+pub fn load(list: [*:0]const u8) sys.Error!void {
+    var buffer: [list_bytes_max]u8 = undefined;
+    const content = try sys.readFile(list, &buffer);
+    var lines = std.mem.tokenizeScalar(u8, content, '\n');
+    while (lines.next()) |line| {
+        const end = std.mem.indexOfScalar(u8, line, ' ') orelse line.len;
+        loadOne(line[0..end], std.mem.trimStart(u8, line[end..], " ")) catch |failure| {
+            console.complain(&.{ "cannot load ", line[0..end] }, failure);
+        };
+    }
+}
+
+fn loadOne(path: []const u8, parameters: []const u8) sys.Error!void {
+    var path_buffer: sys.PathBuffer = undefined;
+    var parameter_buffer: sys.PathBuffer = undefined;
+    const fd = try sys.open(try sys.terminated(&path_buffer, path), .{}, 0);
+    defer sys.close(fd);
+    const words = try sys.terminated(&parameter_buffer, parameters);
+    const result = linux.syscall3(
+        .finit_module,
+        @as(usize, @intCast(fd)),
+        @intFromPtr(words.ptr),
+        0,
+    );
+    _ = sys.check(result) catch |failure| {
+        if (failure != error.EXIST) return failure; // Built in, or loaded before.
+    };
+}
