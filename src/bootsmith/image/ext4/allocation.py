@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from bootsmith.errors import ImageError
@@ -35,7 +36,7 @@ def block_ranges(content: Content) -> tuple[BlockRange, ...]:
     if size > _FILE_BLOCKS_MAX * BLOCK_BYTES:
         raise ImageError(f"a file of {size} bytes is larger than ext4 can hold")
     if not isinstance(content, SparseContent):
-        return (BlockRange(0, -(-size // BLOCK_BYTES)),) if size else ()
+        return _from_start(-(-size // BLOCK_BYTES))
     ranges: list[BlockRange] = []
     position = 0
     for offset, data in content.runs:
@@ -49,6 +50,12 @@ def block_ranges(content: Content) -> tuple[BlockRange, ...]:
             first = ranges.pop().logical
         ranges.append(BlockRange(first, end - first))
     return tuple(ranges)
+
+
+@lru_cache(maxsize=4096)
+def _from_start(block_count: int) -> tuple[BlockRange, ...]:
+    """Without holes.  Files share these: most have one of a few sizes."""
+    return (BlockRange(0, block_count),) if block_count else ()
 
 
 class Allocator:

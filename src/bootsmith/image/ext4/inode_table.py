@@ -12,7 +12,6 @@ from bootsmith.image.ext4.inode import (
     inode_seeds,
     seal_inodes,
 )
-from bootsmith.image.ext4.inventory import Numbered
 from bootsmith.image.ext4.plan import Ext4Layout
 from bootsmith.image.ext4.resize import SIZE_BYTES as RESIZE_INODE_BYTES
 from bootsmith.image.ext4.resize import ResizeInode
@@ -38,6 +37,7 @@ class InodeTable:
 
     def __init__(self, layout: Ext4Layout, resize: ResizeInode | None) -> None:
         self._inodes = layout.survey.inventory.inodes
+        self._links = layout.survey.inventory.links
         self._xattrs = layout.survey.xattrs
         self._placement = layout.placement
         self._seed = uuid_seed(layout.options.uuid)
@@ -87,8 +87,7 @@ class InodeTable:
             )
         return _UNUSED
 
-    def _entry_record(self, number: int, numbered: Numbered) -> bytes:
-        _, entry, links = numbered
+    def _entry_record(self, number: int, entry: Inode) -> bytes:
         metadata = entry.metadata
         blocks = sum([extent.length for extent in self._placement.extents.get(number, ())])
         mode, size_bytes, flags, block = self._kind(number, entry, blocks)
@@ -105,7 +104,7 @@ class InodeTable:
             gid=metadata.gid,
             mtime_ns=metadata.mtime_ns,
             size_bytes=size_bytes,
-            links=links,
+            links=self._links[number],
             blocks_512=blocks * _SECTORS_PER_BLOCK,
             flags=flags,
             block=block,

@@ -35,27 +35,22 @@ _FILE_TYPES = {
 }
 
 
-class Numbered(NamedTuple):
-    """An inode to be: what it is, and how many names lead to it."""
-
-    path: GuestPath
-    entry: Inode
-    links: int
-
-
 class Inventory(NamedTuple):
-    """``inodes`` by number, ascending; ``directories`` have their encoded entries by number.
+    """Everything by number of inode.
 
-    The first two entries of a directory are ``.`` and ``..``; the others follow in order of
-    name, hard links last.
+    ``numbers`` has the number of each path that is no hard link, ``links`` how many names each
+    inode has, and ``directories`` their encoded entries: ``.`` and ``..``, the others in order
+    of name, hard links last.
     """
 
-    inodes: dict[int, Numbered]
+    numbers: dict[GuestPath, int]
+    inodes: dict[int, Inode]
+    links: dict[int, int]
     directories: dict[int, list[bytes]]
 
     @property
     def last_inode(self) -> int:
-        return next(reversed(self.inodes))
+        return max(self.inodes)
 
 
 def take_inventory(tree: FileTree, *, created_s: int) -> Inventory:
@@ -67,6 +62,7 @@ def take_inventory(tree: FileTree, *, created_s: int) -> Inventory:
     entries = _entries(tree, created_s)
     numbers = _number(entries)
     links: dict[int, int] = dict.fromkeys(numbers.values(), 0)
+    inodes: dict[int, Inode] = {}
     directories: dict[int, list[bytes]] = {}
     hard_links: list[tuple[int, bytes, GuestPath]] = []
     for path, entry in entries.items():
@@ -84,16 +80,14 @@ def take_inventory(tree: FileTree, *, created_s: int) -> Inventory:
             links[number] += 1
         if path:
             directories[parent].append(encode_entry(name, number, _file_type(entry)))
+        inodes[number] = entry
     for parent, name, target in hard_links:
         number = numbers[target]
         links[number] += 1
-        directories[parent].append(encode_entry(name, number, _file_type(tree.inode(target))))
-    inodes = {
-        number: Numbered(path, tree_entry, _countable(links[number], path, tree_entry))
-        for path, number in numbers.items()
-        if not isinstance(tree_entry := entries[path], HardLink)
-    }
-    return Inventory(dict(sorted(inodes.items())), directories)
+        directories[parent].append(encode_entry(name, number, _file_type(inodes[number])))
+    if links and max(links.values()) > LINKS_MAX:
+        _limit_links(numbers, inodes, links)
+    return Inventory(numbers, inodes, links, directories)
 
 
 def _entries(tree: FileTree, created_s: int) -> dict[GuestPath, Inode | HardLink]:
@@ -126,11 +120,13 @@ def _file_type(entry: Inode) -> int:
     return _FILE_TYPES[type(entry)]
 
 
-def _countable(links: int, path: GuestPath, entry: Inode) -> int:
-    if links <= LINKS_MAX:
-        return links
-    if isinstance(entry, Directory):
-        return 1  # dir_nlink: too many subdirectories to count
-    raise ImageError(
-        f"{display(path)} has {links} names, and ext4 counts to {LINKS_MAX}",
-    )
+def _limit_links(
+    numbers: dict[GuestPath, int], inodes: dict[int, Inode], links: dict[int, int]
+) -> None:
+    for path, number in numbers.items():
+        if links[number] > LINKS_MAX:
+            if not isinstance(inodes[number], Directory):
+                raise ImageError(
+                    f"{display(path)} has {links[number]} names, and ext4 counts to {LINKS_MAX}"
+                )
+            links[number] = 1  # dir_nlink: too many subdirectories to count

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from bootsmith.errors import ImageError
-from bootsmith.image.ext4.allocation import BlockRange, block_ranges
+from bootsmith.image.ext4.allocation import block_ranges
 from bootsmith.image.ext4.directory import ENTRIES_BYTES, fill_block, seal_blocks
 from bootsmith.image.ext4.htree import hashed_directory
 from bootsmith.image.ext4.inode import (
@@ -32,51 +32,50 @@ from bootsmith.tree.entry import (
 from bootsmith.tree.file_tree import FileTree
 
 
-class Stored(NamedTuple):
-    """Content that takes blocks: of a file, a directory or a long symlink."""
-
-    inode: int
-    content: Content
-    ranges: tuple[BlockRange, ...]
-
-
 class Survey(NamedTuple):
-    """``stored`` is in the order in which it will lie on disk: directories, symlinks, files."""
+    """``contents`` are what takes blocks, by inode, in the order in which they will lie on disk.
+
+    These are directories, symbolic links too long for their inode, and files.  ``block_count``
+    is what they and the attributes take, without the blocks that index extents.
+    """
 
     inventory: Inventory
     xattrs: dict[int, StoredXattrs]
-    stored: list[Stored]
-
-    @property
-    def block_count(self) -> int:
-        """Blocks of content and attributes, without those that index extents."""
-        content = sum(count for stored in self.stored for _, count in stored.ranges)
-        return content + sum(1 for xattrs in self.xattrs.values() if xattrs.block)
+    contents: dict[int, Content]
+    block_count: int
 
 
 def survey(tree: FileTree, options: Ext4Options) -> Survey:
     """Raises ``ImageError``, which names the path, for what ext4 cannot hold."""
     inventory = take_inventory(tree, created_s=options.created_s)
-    symlinks: list[Stored] = []
-    files: list[Stored] = []
+    files: dict[int, Content] = {}
+    contents: dict[int, Content] = {}
     xattrs: dict[int, StoredXattrs] = {}
-    encoded: dict[Xattrs, StoredXattrs] = {(): StoredXattrs(b"", b"")}
-    for number, (path, entry, _) in inventory.inodes.items():
+    encoded: dict[Xattrs, StoredXattrs] = {}
+    block_count = 0
+    for number, blocks in _directories(inventory, options).items():
+        contents[number] = InlineBytes(blocks)
+        block_count += len(blocks) // BLOCK_BYTES
+    for path, number in inventory.numbers.items():
+        entry = inventory.inodes[number]
         try:
             _check(entry)
-            if entry.metadata.xattrs:
-                if entry.metadata.xattrs not in encoded:
-                    encoded[entry.metadata.xattrs] = encode_xattrs(entry.metadata.xattrs)
-                xattrs[number] = encoded[entry.metadata.xattrs]
+            if found := entry.metadata.xattrs:
+                if found not in encoded:
+                    encoded[found] = encode_xattrs(found)
+                xattrs[number] = encoded[found]
+                block_count += encoded[found].block != b""
             if type(entry) is RegularFile:
-                if ranges := block_ranges(entry.content):
-                    files.append(Stored(number, entry.content, ranges))
+                for _, length in block_ranges(entry.content):
+                    block_count += length
+                    files[number] = entry.content
             elif type(entry) is Symlink and len(entry.target) > FAST_SYMLINK_MAX_BYTES:
-                symlinks.append(Stored(number, InlineBytes(entry.target), (BlockRange(0, 1),)))
+                contents[number] = InlineBytes(entry.target)
+                block_count += 1
         except ImageError as error:
             raise ImageError(f"{display(path) or '/'}: {error}", hint=error.hint) from error
-    directories = _directories(inventory, options)
-    return Survey(inventory, xattrs, [*directories, *symlinks, *files])
+    contents.update(files)
+    return Survey(inventory, xattrs, contents, block_count)
 
 
 def _check(entry: Inode) -> None:
@@ -88,7 +87,7 @@ def _check(entry: Inode) -> None:
         encode_device(entry.major, entry.minor)
 
 
-def _directories(inventory: Inventory, options: Ext4Options) -> list[Stored]:
+def _directories(inventory: Inventory, options: Ext4Options) -> dict[int, bytes]:
     """The blocks of every directory, checksums included."""
     numbers = list(inventory.directories)
     seeds = inode_seeds(numbers, uuid_seed(options.uuid))
@@ -108,7 +107,4 @@ def _directories(inventory: Inventory, options: Ext4Options) -> list[Stored]:
         unsealed += leaves
         unsealed_seeds += [seed] * len(leaves)
     seal_blocks(unsealed_seeds, unsealed)
-    return [
-        Stored(number, InlineBytes(b"".join(parts)), (BlockRange(0, len(parts)),))
-        for number, parts in blocks.items()
-    ]
+    return {number: b"".join(parts) for number, parts in blocks.items()}

@@ -10,9 +10,8 @@ from bootsmith.image.ext4.metadata import metadata_blocks
 from bootsmith.image.ext4.options import Ext4Options
 from bootsmith.image.ext4.plan import Ext4Layout, plan_ext4
 from bootsmith.image.ext4.structures import JOURNAL_INODE
-from bootsmith.image.ext4.survey import Stored
 from bootsmith.model.streams import BlobSource, ByteSink
-from bootsmith.tree.entry import InlineBytes
+from bootsmith.tree.entry import Content, InlineBytes
 from bootsmith.tree.file_tree import FileTree
 
 
@@ -47,7 +46,7 @@ def write_layout(layout: Ext4Layout, blobs: BlobSource, sink: ByteSink) -> Ext4S
     metadata.reverse()
     placement = layout.placement
     next_number = metadata[-1].number
-    for inode, content, _ in _stored(layout):
+    for inode, content in _contents(layout).items():
         for extent in placement.extents[inode]:
             while next_number < extent.physical:
                 number, make = metadata.pop()
@@ -57,16 +56,17 @@ def write_layout(layout: Ext4Layout, blobs: BlobSource, sink: ByteSink) -> Ext4S
     while metadata:
         number, make = metadata.pop()
         canvas.write_block(number, make())
-    canvas.move_to(layout.size_bytes)
+    canvas.finish(layout.size_bytes)
     return _summary(layout)
 
 
-def _stored(layout: Ext4Layout) -> list[Stored]:
+def _contents(layout: Ext4Layout) -> dict[int, Content]:
+    """By inode, in the order of the disk."""
     journal_blocks = layout.placement.journal_blocks
     if not journal_blocks:
-        return layout.survey.stored
+        return layout.survey.contents
     journal = InlineBytes(empty_journal(journal_blocks, layout.options.uuid))
-    return [Stored(JOURNAL_INODE, journal, ()), *layout.survey.stored]
+    return {JOURNAL_INODE: journal, **layout.survey.contents}
 
 
 def _summary(layout: Ext4Layout) -> Ext4Summary:
