@@ -132,7 +132,7 @@ class _Reader:
         elif kind == tar.PAX:
             self._pending.update(pax.parse_records(data))
         else:
-            self._global.update(pax.parse_records(data))
+            self._global = _merged(self._global, pax.parse_records(data))
         return start + tar.padded(size)
 
     def _member(self, block: bytes, header: tar.Header, at: int) -> tuple[Member, int]:
@@ -170,8 +170,7 @@ class _Reader:
     def _take_records(self) -> _Records:
         if not self._pending:
             return self._global
-        # An empty value takes back what was said more generally.
-        records = {key: value for key, value in (self._global | self._pending).items() if value}
+        records = _merged(self._global, self._pending)
         self._pending = {}
         return records
 
@@ -285,6 +284,18 @@ class _Reader:
             member=display(name) or None,
             offset=self._size_bytes,
         )
+
+
+def _merged(general: _Records, special: _Records) -> _Records:
+    """Both, the special ones first; an empty value takes a general one back.
+
+    Only an extended attribute may have an empty value of its own.
+    """
+    return {
+        key: value
+        for key, value in (general | special).items()
+        if value or key.startswith(pax.SCHILY_XATTR)
+    }
 
 
 def _size(header: tar.Header, records: _Records) -> int:
