@@ -130,7 +130,7 @@ class Universe:
                 for package in self._candidates(names)
                 if any(provided.name == name for provided in package.provides)
             ]
-            found.sort(key=_preference)
+            found.sort(key=self._preference)
             self._providers[name] = tuple(found)
         return self._providers[name]
 
@@ -170,6 +170,21 @@ class Universe:
     def _candidates(self, names: Iterable[str]) -> Iterator[DebianPackage]:
         return (package for name in sorted(names) if (package := self.candidate(name)) is not None)
 
+    def _preference(self, package: DebianPackage) -> tuple[bool, int, list[int]]:
+        """How apt compares providers: essential, by priority, and then the one it met last."""
+        priority = package.priority
+        rank = _PRIORITIES.index(priority) if priority in _PRIORITIES else len(_PRIORITIES)
+        indexes = (index for suite in self.suites for index in suite.indexes)
+        met = next(
+            (
+                [-number, -place]
+                for number, index in enumerate(indexes)
+                if (place := index.rank(package.name)) is not None
+            ),
+            [],
+        )
+        return not package.essential, rank, met
+
     def _packages(self, suite: Suite, found: Iterable[Paragraph]) -> Iterator[DebianPackage]:
         for paragraph in found:
             package = DebianPackage.from_paragraph(
@@ -199,8 +214,3 @@ def _qualifier_fits(package: DebianPackage, qualifier: str, arch: str) -> bool:
     if qualifier == "any":
         return package.multi_arch == "allowed"
     return qualifier == (arch if package.architecture == "all" else package.architecture)
-
-
-def _preference(package: DebianPackage) -> tuple[bool, int, str]:
-    rank = _PRIORITIES.index(package.priority) if package.priority in _PRIORITIES else 99
-    return not package.essential, rank, package.name

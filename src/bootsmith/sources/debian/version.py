@@ -17,7 +17,7 @@ _PartKey: TypeAlias = "tuple[tuple[int, ...] | int, ...]"
 _SortKey: TypeAlias = "tuple[int, _PartKey, _PartKey]"
 
 _SHAPE = re.compile(
-    r"(?:(?P<epoch>[0-9]+):)?(?P<upstream>[A-Za-z0-9.+:~-]+?)"
+    r"(?:(?P<epoch>[0-9]+):)?(?P<upstream>[A-Za-z0-9][A-Za-z0-9.+:~-]*?)"
     r"(?:-(?P<revision>[A-Za-z0-9.+~]+)|(?<!-))"
 )
 _RUNS = re.compile(r"([^0-9]*)([0-9]*)")
@@ -49,7 +49,7 @@ def _parse(text: str) -> Version:
     epoch = int(shape["epoch"] or 0)
     if epoch > _MAX_EPOCH:
         raise ImageError(f"the epoch of a Debian version is too large: {text!r}")
-    return Version((epoch, _part_key(shape["upstream"]), _part_key(shape["revision"] or "")), text)
+    return Version((epoch, _part_key(shape["upstream"]), _part_key(shape["revision"] or "0")), text)
 
 
 def _part_key(part: str) -> _PartKey:
