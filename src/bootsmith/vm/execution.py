@@ -20,6 +20,7 @@ _CREDIT_BYTES = WINDOW_BYTES // 4
 _STDIN_CHUNK_BYTES = 64 << 10
 
 _SIZE_LIMIT = 0xFFFF
+_SIGKILL = 9  # Linux's number, whatever system the host runs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +86,7 @@ class RunningCommand:
         self._open_bytes = dict.fromkeys(Stream, WINDOW_BYTES)
         self._owed_bytes = dict.fromkeys(Stream, 0)
         self._has_terminal = command.terminal is not None
+        self._is_closed = False
         self.result: ExecResult | None = None
         try:
             self._exchange.send("exec_request", _request(command, stdin=stdin))
@@ -150,17 +152,37 @@ class RunningCommand:
         thread.start()
         return thread
 
+    def signal(self, number: int) -> None:
+        """Send a signal to the command's process group.
+
+        The message is an extension of ours: another agent than bootsmith's answers it with an
+        error, which ends the command's output.
+        """
+        self._exchange.send("exec_signal", {"signal": number})
+
     def close(self) -> None:
-        """Nothing more is wanted of it."""
-        self._exchange.close()
+        """Nothing more is wanted of it: a command that still runs is killed."""
+        if not self._is_closed:
+            self._is_closed = True
+            if self.result is None:
+                self._abandon()
+            self._exchange.close()
+
+    def _abandon(self) -> None:
+        try:
+            self.signal(_SIGKILL)
+            # What is still in its pipes must have somewhere to go, or it never ends in the guest.
+            self._exchange.send("exec_window", {stream.value: WINDOW_BYTES for stream in Stream})
+        except AgentError:
+            # The line has ended, and with it the command.
+            return
 
     def _feed(self, chunks: Iterable[bytes]) -> None:
         try:
             if all(self.write_stdin(chunk) for chunk in chunks):
                 self.end_stdin()
-        except AgentError:
-            # The line has ended; whoever reads the output is told why.
-            self.close()
+        except BaseException as error:  # noqa: BLE001 - raised by whoever reads the output
+            self._exchange.fail(error)
 
     def _account(self, name: str, data: bytes) -> tuple[Stream, bytes]:
         try:
@@ -184,14 +206,23 @@ class RunningCommand:
 def _request(command: Command, *, stdin: bool) -> dict[str, Value]:
     program, *arguments = command.argv
     request: dict[str, Value] = {
-        "cmd": program,
-        "argv": list[Value](arguments),
-        "env": [f"{name}={value}" for name, value in command.env],
+        "cmd": _word(program),
+        "argv": [_word(argument) for argument in arguments],
+        "env": [_word(f"{name}={value}") for name, value in command.env],
         "stdin": stdin,
         "pty": command.terminal is not None,
         "stdout_window": WINDOW_BYTES,
         "stderr_window": WINDOW_BYTES,
     }
     if command.cwd is not None:
-        request["cwd"] = command.cwd
+        request["cwd"] = _word(command.cwd)
     return request
+
+
+def _word(text: str) -> Value:
+    """Text where it is text; names that are not UTF-8 go as the bytes they are."""
+    raw = text.encode("utf-8", "surrogateescape")
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return raw

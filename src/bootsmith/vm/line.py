@@ -143,7 +143,7 @@ class Exchange:
     def __init__(self, line: Line, number: int) -> None:
         self.id = number
         self._line = line
-        self._inbox: queue.SimpleQueue[Message | AgentError] = queue.SimpleQueue()
+        self._inbox: queue.SimpleQueue[Message | BaseException] = queue.SimpleQueue()
         self.stdin_credit = Credit()
 
     def send(self, kind: str, payload: Mapping[str, Value]) -> None:
@@ -161,7 +161,10 @@ class Exchange:
         except queue.Empty:
             raise VMError("the guest did not answer in time", hint="raise the timeout") from None
         if isinstance(item, AgentError):
+            # The same failure is raised in many threads: each gets an exception of its own.
             raise AgentError(str(item), code=item.code, hint=item.hint)
+        if isinstance(item, BaseException):
+            raise item
         if item.kind == "error":
             raise AgentError(item.text("message"), code=item.text("code"))
         return item
@@ -173,8 +176,8 @@ class Exchange:
         else:
             self._inbox.put(message)
 
-    def fail(self, failure: AgentError) -> None:
-        """The line has ended."""
+    def fail(self, failure: BaseException) -> None:
+        """Nothing more will come, and why: ``receive`` raises it."""
         self._inbox.put(failure)
         self.stdin_credit.withdraw()
 
