@@ -21,7 +21,9 @@ from bootsmith.sdk.settings import DEFAULT_OUTPUT
     help="A build config (JSON or TOML).",
 )  # fmt: skip
 @click.option(
-    "--preset", type=click.Choice(preset_names()), help=f"A config that comes along ({DEFAULT_PRESET})."
+    "--preset",
+    type=click.Choice(preset_names()),
+    help=f"A config that comes along ({DEFAULT_PRESET}).",
 )
 @click.option(
     "--include", multiple=True, metavar="PACKAGES", help="More packages, parted by commas."
