@@ -9,15 +9,19 @@ from typing import Final, NamedTuple
 from bootsmith.errors import ImageError
 from bootsmith.image.ext4.checksum import crc32c_each
 from bootsmith.image.ext4.structures import (
+    BLOCK_BYTES,
     EXTRA_INODE_BYTES,
     INODE,
     INODE_BYTES,
     INODE_CHECKSUM_HI_OFFSET,
     INODE_CHECKSUM_LO_OFFSET,
 )
+from bootsmith.tree.entry import Metadata
 
 FAST_SYMLINK_MAX_BYTES: Final = 59  # longer targets need a block
 
+_SECTORS_PER_BLOCK = BLOCK_BYTES // 512
+_NO_XATTRS = bytes(INODE_BYTES - INODE.size)
 _UNUSED = bytes(INODE_BYTES)
 _SECOND = 1_000_000_000
 _TIME_MIN_S = -(1 << 31)
@@ -32,33 +36,34 @@ class DeviceNumber(NamedTuple):
 
 
 def encode_inode(
+    kind: int,
+    metadata: Metadata,
     *,
-    mode: int,
-    uid: int,
-    gid: int,
-    mtime_ns: int,
     size_bytes: int,
     links: int,
-    blocks_512: int,
+    blocks: int,
     flags: int,
     block: bytes,
-    xattr_block: int,
-    xattrs: bytes,
+    xattr_block: int = 0,
+    xattrs: bytes = b"",
 ) -> bytes:
     """``struct ext4_inode`` and the attributes behind it, its checksum still zero.
 
-    All four times are ``mtime_ns``, as nothing else is known of an entry.
+    ``kind`` is the part of ``i_mode`` that tells the type, ``blocks`` all that belong to the
+    inode.  Its four times are all ``metadata.mtime_ns``, as nothing else is known of an entry.
     """
+    mode, uid, gid, mtime_ns, _ = metadata
     seconds, extra = encode_time(mtime_ns)
+    blocks_512 = blocks * _SECTORS_PER_BLOCK
     return INODE.pack(
-        mode, uid & 0xFFFF, size_bytes & 0xFFFF_FFFF,
+        kind | mode & 0o7777, uid & 0xFFFF, size_bytes & 0xFFFF_FFFF,
         seconds, seconds, seconds, 0,
         gid & 0xFFFF, links, blocks_512 & 0xFFFF_FFFF, flags, 0,
         block,
         0, xattr_block, size_bytes >> 32, 0,
         blocks_512 >> 32, 0, uid >> 16, gid >> 16, 0, 0,
         EXTRA_INODE_BYTES, 0, extra, extra, extra, seconds, extra, 0, 0,
-    ) + xattrs.ljust(INODE_BYTES - INODE.size, b"\0")  # fmt: skip
+    ) + (xattrs or _NO_XATTRS)  # fmt: skip
 
 
 def seal_inodes(numbers: Sequence[int], records: Sequence[bytes], seed: int) -> bytearray:

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
-from bootsmith.image.ext4.extents import ROOT_ENTRIES, encode_root, encode_tree
+from bootsmith.image.ext4.extents import (
+    ROOT_ENTRIES,
+    Extent,
+    encode_root,
+    encode_tree,
+    index_block_count,
+)
 from bootsmith.image.ext4.inode import (
     FAST_SYMLINK_MAX_BYTES,
     encode_device,
@@ -24,9 +31,9 @@ from bootsmith.image.ext4.structures import (
     InodeFlag,
 )
 from bootsmith.image.ext4.superblock import uuid_seed
-from bootsmith.tree.entry import Device, Directory, Inode, RegularFile, Symlink
+from bootsmith.tree.entry import Device, Directory, Inode, Metadata, RegularFile, Symlink
 
-_SECTORS_PER_BLOCK: Final = BLOCK_BYTES // 512
+_NO_EXTENTS: Final[tuple[Extent, ...]] = ()
 _EXTENTS: Final = int(InodeFlag.EXTENTS)  # plain numbers: an enum costs more than the rest
 _INDEX: Final = int(InodeFlag.INDEX)
 _UNUSED: Final = bytes(INODE_BYTES)
@@ -40,6 +47,7 @@ class InodeTable:
         self._links = layout.survey.inventory.links
         self._xattrs = layout.survey.xattrs
         self._placement = layout.placement
+        self._extents = layout.placement.extents
         self._seed = uuid_seed(layout.options.uuid)
         self._created_ns = layout.options.created_s * 1_000_000_000
         self._resize = resize
@@ -58,7 +66,11 @@ class InodeTable:
         size_bytes = self._placement.journal_blocks * BLOCK_BYTES
         if not size_bytes:
             return b""
-        return self._root(JOURNAL_INODE) + bytes(4) + size_bytes.to_bytes(4, "little")
+        return (
+            self._root(JOURNAL_INODE, self._extents[JOURNAL_INODE])
+            + bytes(4)
+            + size_bytes.to_bytes(4, "little")
+        )
 
     def encode(self, numbers: range) -> bytearray:
         """The inodes with these numbers, one after the other."""
@@ -69,19 +81,17 @@ class InodeTable:
         if found is not None:
             return self._entry_record(number, found)
         if number == JOURNAL_INODE and self._placement.journal_blocks:
-            blocks = self._placement.journal_blocks + len(
-                self._placement.index_blocks.get(number, ())
-            )
+            extents = self._extents[number]
             return self._hidden_file(
                 size_bytes=self._placement.journal_blocks * BLOCK_BYTES,
-                blocks_512=blocks * _SECTORS_PER_BLOCK,
+                blocks=self._placement.journal_blocks + index_block_count(len(extents)),
                 flags=_EXTENTS,
-                block=self._root(number),
+                block=self._root(number, extents),
             )
         if number == RESIZE_INODE and self._resize is not None:
             return self._hidden_file(
                 size_bytes=RESIZE_INODE_BYTES,
-                blocks_512=self._resize.blocks_512,
+                blocks=self._resize.block_count,
                 flags=0,
                 block=self._resize.block,
             )
@@ -89,63 +99,54 @@ class InodeTable:
 
     def _entry_record(self, number: int, entry: Inode) -> bytes:
         metadata = entry.metadata
-        blocks = sum([extent.length for extent in self._placement.extents.get(number, ())])
-        mode, size_bytes, flags, block = self._kind(number, entry, blocks)
-        if number in self._placement.index_blocks:
-            blocks += len(self._placement.index_blocks[number])
+        extents = self._extents.get(number, _NO_EXTENTS)
+        blocks = extents[0].length if len(extents) == 1 else sum(part.length for part in extents)
+        flags, block = _EXTENTS, b""
+        if isinstance(entry, RegularFile):
+            mode, size_bytes = FileType.MODE_REGULAR, entry.content.size_bytes
+        elif isinstance(entry, Directory):
+            mode, size_bytes = FileType.MODE_DIRECTORY, blocks * BLOCK_BYTES
+            flags = _EXTENTS | _INDEX if blocks > 1 else _EXTENTS
+        elif isinstance(entry, Symlink):
+            mode, size_bytes = FileType.MODE_SYMLINK, len(entry.target)
+            if size_bytes <= FAST_SYMLINK_MAX_BYTES:
+                flags, block = 0, entry.target
+        elif isinstance(entry, Device):
+            mode = FileType.MODE_BLOCK if entry.is_block else FileType.MODE_CHARACTER
+            size_bytes, flags, block = 0, 0, encode_device(entry.major, entry.minor)
+        else:
+            mode, size_bytes, flags = FileType.MODE_FIFO, 0, 0
+        if flags:
+            block = self._root(number, extents)
+        blocks += index_block_count(len(extents))
         xattr_block, xattrs = 0, b""
         if metadata.xattrs:
             xattr_block = self._placement.xattr_blocks.get(number, 0)
             xattrs = self._xattrs[number].in_inode
             blocks += xattr_block != 0
         return encode_inode(
-            mode=mode | metadata.mode & 0o7777,
-            uid=metadata.uid,
-            gid=metadata.gid,
-            mtime_ns=metadata.mtime_ns,
+            mode,
+            metadata,
             size_bytes=size_bytes,
             links=self._links[number],
-            blocks_512=blocks * _SECTORS_PER_BLOCK,
+            blocks=blocks,
             flags=flags,
             block=block,
             xattr_block=xattr_block,
             xattrs=xattrs,
         )
 
-    def _kind(self, number: int, entry: Inode, blocks: int) -> tuple[int, int, int, bytes]:
-        """``i_mode`` without permissions, ``i_size``, ``i_flags`` and ``i_block``."""
-        if isinstance(entry, RegularFile):
-            size_bytes = entry.content.size_bytes
-            return FileType.MODE_REGULAR, size_bytes, _EXTENTS, self._root(number)
-        if isinstance(entry, Directory):
-            flags = _EXTENTS | _INDEX if blocks > 1 else _EXTENTS
-            return FileType.MODE_DIRECTORY, blocks * BLOCK_BYTES, flags, self._root(number)
-        if isinstance(entry, Symlink):
-            length = len(entry.target)
-            if length <= FAST_SYMLINK_MAX_BYTES:
-                return FileType.MODE_SYMLINK, length, 0, entry.target
-            return FileType.MODE_SYMLINK, length, _EXTENTS, self._root(number)
-        if isinstance(entry, Device):
-            mode = FileType.MODE_BLOCK if entry.is_block else FileType.MODE_CHARACTER
-            return mode, 0, 0, encode_device(entry.major, entry.minor)
-        return FileType.MODE_FIFO, 0, 0, b""
-
-    def _hidden_file(self, *, size_bytes: int, blocks_512: int, flags: int, block: bytes) -> bytes:
+    def _hidden_file(self, *, size_bytes: int, blocks: int, flags: int, block: bytes) -> bytes:
         """A file of the file system itself, which no name leads to."""
         return encode_inode(
-            mode=FileType.MODE_REGULAR | 0o600,
-            uid=0,
-            gid=0,
-            mtime_ns=self._created_ns,
+            FileType.MODE_REGULAR,
+            Metadata(0o600, mtime_ns=self._created_ns),
             size_bytes=size_bytes,
             links=1,
-            blocks_512=blocks_512,
+            blocks=blocks,
             flags=flags,
             block=block,
-            xattr_block=0,
-            xattrs=b"",
         )
 
-    def _root(self, number: int) -> bytes:
-        extents = self._placement.extents.get(number, ())
+    def _root(self, number: int, extents: Sequence[Extent]) -> bytes:
         return self._tree_roots[number] if len(extents) > ROOT_ENTRIES else encode_root(extents)

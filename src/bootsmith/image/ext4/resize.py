@@ -25,7 +25,7 @@ class ResizeInode(NamedTuple):
     """``block`` is its i_block; ``blocks`` are numbers and contents."""
 
     block: bytes
-    blocks_512: int
+    block_count: int
     blocks: list[tuple[int, bytes]]
 
 
@@ -42,9 +42,8 @@ def resize_inode(geometry: Geometry, double_indirect: int) -> ResizeInode:
         if copies:
             blocks.append((number, struct.pack(f"<{len(copies)}I", *copies)))
     blocks.append((double_indirect, struct.pack(f"<{_POINTERS}I", *pointers)))
-    total = 1 + len(reserved) * (1 + len(backups))
     return ResizeInode(
         block=bytes(4 * _DOUBLE_INDIRECT) + double_indirect.to_bytes(4, "little"),
-        blocks_512=total * (BLOCK_BYTES // 512),
+        block_count=1 + len(reserved) * (1 + len(backups)),
         blocks=blocks,
     )
