@@ -11,6 +11,7 @@ from bootsmith.pipeline.request import BuildRequest
 from bootsmith.pipeline.steps import StepRunner
 from bootsmith.pipeline.workbench import Workbench
 from bootsmith.plan.lock import Lock, LockedPackage
+from bootsmith.plan.resolve import repositories
 from bootsmith.sandbox.executor import SandboxCommand, SandboxJob, TemporaryFile
 from bootsmith.sources.debian.configure import Configuration, configuration
 from bootsmith.sources.debian.finish import finish
@@ -49,9 +50,9 @@ def install_debian(
     runner = StepRunner(bench=bench, hostname=request.config.hostname, epoch_s=epoch_s)
     job = _job(configuration([deb.control for deb in debs], dpkg_version=_dpkg(lock)), request)
     configured = runner.run(tree, job, step_id=step_id)
-    return InstalledRoot(
-        tree=finish(configured, request.config.debian.suite, epoch_s=epoch_s), epoch_s=epoch_s
-    )
+    apt = repositories(request.config.debian)
+    finished = finish(configured, apt, epoch_s=epoch_s, blobs=bench.store)
+    return InstalledRoot(tree=finished, epoch_s=epoch_s)
 
 
 def kernel_tree(lock: Lock, bench: Workbench) -> FileTree:

@@ -9,11 +9,12 @@ packages before its own are unpacked; such a package is left to dpkg from the be
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bootsmith.model.guest_path import GuestPath, guest_path
-from bootsmith.sources.debian.deb import ControlArchive
+from bootsmith.sources.debian.configure_order import configure_order
+from bootsmith.sources.debian.deb import ControlArchive, ControlFile
 from bootsmith.sources.debian.dpkg_database import ADMIN_FOLDER, info_name
 
 ENVIRONMENT: Mapping[str, str] = {
@@ -28,7 +29,8 @@ ENVIRONMENT: Mapping[str, str] = {
 ARCHIVES = guest_path("var/cache/apt/archives")
 """Where the packages that dpkg itself must unpack are."""
 
-_PREINSTS = guest_path("run/bootsmith/preinsts")
+_FOLDER = "run/bootsmith"
+_SCRIPT = guest_path(f"{_FOLDER}/preinsts")
 _FIRST = "base-passwd"
 _DIVERTS = "dpkg-divert"
 _REFUSE = b"#!/bin/sh\n# No service is started while an image is made.\nexit 101\n"
@@ -75,21 +77,21 @@ def must_be_unpacked_by_dpkg(control: ControlArchive) -> bool:
 
 
 def configuration(controls: Sequence[ControlArchive], *, dpkg_version: str) -> Configuration:
-    """What configures packages that ``unpack`` laid out, in the order they were given."""
-    unpacked = [control for control in controls if not must_be_unpacked_by_dpkg(control)]
+    """What configures packages that ``unpack`` laid out."""
+    ordered = configure_order(controls)
+    unpacked = [control for control in ordered if not must_be_unpacked_by_dpkg(control)]
+    preparing = [control for control in _first_first(unpacked) if "preinst" in control.files]
     commands = []
-    preinsts = _preinsts(unpacked, dpkg_version)
     files = [*SERVICE_BLOCKERS, *_host_key_placeholders()]
-    if preinsts:
-        files.append(GuestFile(path=_PREINSTS, content=preinsts, mode=0o755))
-        commands.append(GuestCommand(argv=(f"/{_PREINSTS.decode()}",), label="preinst"))
-    if len(unpacked) < len(controls):
+    if preparing:
+        files += _preinst_files(preparing, dpkg_version)
+        commands.append(GuestCommand(argv=(f"/{_SCRIPT.decode()}",), label="preinst"))
+    if len(unpacked) < len(ordered):
         script = f'exec {shlex.join(_DPKG)} --force-depends --unpack "$0"/*.deb'
         argv = ("/bin/sh", "-c", script, f"/{ARCHIVES.decode()}")
         commands.append(GuestCommand(argv=argv, label="dpkg --unpack"))
-    commands.append(
-        GuestCommand(argv=(*_DPKG, "--configure", "--pending"), label="dpkg --configure")
-    )
+    names = [info_name(control) for control in ordered]
+    commands.append(GuestCommand(argv=(*_DPKG, "--configure", *names), label="dpkg --configure"))
     commands.append(AUDIT)
     return Configuration(commands=tuple(commands), files=tuple(files))
 
@@ -112,36 +114,47 @@ SERVICE_BLOCKERS = (
 """What keeps package scripts from starting services."""
 
 
-def _preinsts(controls: Iterable[ControlArchive], dpkg_version: str) -> bytes:
-    """One script that runs every preinst; empty when there is none.
+def _first_first(controls: Iterable[ControlArchive]) -> list[ControlArchive]:
+    """base-passwd in front: the preinst scripts of others may already name users."""
+    return sorted(controls, key=lambda control: control.name != _FIRST)
 
-    The variables are those of dpkg(1), "INTERNAL ENVIRONMENT".
+
+def _preinst_files(controls: Sequence[ControlArchive], dpkg_version: str) -> Iterator[GuestFile]:
+    """One script that runs every preinst, and what those find beside them.
+
+    dpkg runs a preinst out of a folder with the whole control archive, always of this name:
+    debconf knows by it whose questions are asked.
     """
-    calls = [
-        f"run {shlex.join((control.name, control.architecture, info_name(control)))}"
-        for control in sorted(controls, key=lambda control: control.name != _FIRST)
-        if "preinst" in control.files
-    ]
-    if not calls:
-        return b""
-    return _PREINSTS_SCRIPT.format(
-        version=shlex.quote(dpkg_version), folder=ADMIN_FOLDER, calls="\n".join(calls)
-    ).encode()
+    calls = []
+    for number, control in enumerate(controls):
+        folder = f"{_FOLDER}/{number}"
+        own = ControlFile(content=control.text, mode=0o644)
+        for name, file in {"control": own, **control.files}.items():
+            path = guest_path(f"{folder}/{name}")
+            yield GuestFile(path=path, content=file.content, mode=file.mode)
+        calls.append(f"run /{folder} {shlex.join((control.name, control.architecture))}")
+    script = _PREINSTS.format(
+        version=shlex.quote(dpkg_version), admin=ADMIN_FOLDER, calls="\n".join(calls)
+    )
+    yield GuestFile(path=_SCRIPT, content=script.encode(), mode=0o755)
 
 
-_PREINSTS_SCRIPT = """\
+# The variables are those of dpkg(1), "INTERNAL ENVIRONMENT".
+_PREINSTS = """\
 #!/bin/sh
 set -e
-export DPKG_ADMINDIR=/{folder} DPKG_ROOT= DPKG_RUNNING_VERSION={version}
-export DPKG_MAINTSCRIPT_NAME=preinst DPKG_MAINTSCRIPT_PACKAGE_REFCOUNT=1
+export DPKG_ADMINDIR=/{admin} DPKG_ROOT= DPKG_RUNNING_VERSION={version}
+export DPKG_MAINTSCRIPT_NAME=preinst DPKG_MAINTSCRIPT_PACKAGE_REFCOUNT=1 PERL_DL_NONLAZY=1
 run() {{
-  export DPKG_MAINTSCRIPT_PACKAGE="$1" DPKG_MAINTSCRIPT_ARCH="$2"
-  "/{folder}/info/$3.preinst" install || {{
-    echo "the preinst script of $1 failed with status $?" >&2
+  export DPKG_MAINTSCRIPT_PACKAGE="$2" DPKG_MAINTSCRIPT_ARCH="$3"
+  ln -sfn "$1" /{admin}/tmp.ci
+  /{admin}/tmp.ci/preinst install || {{
+    echo "the preinst script of $2 failed with status $?" >&2
     exit 1
   }}
 }}
 {calls}
+rm /{admin}/tmp.ci
 """
 
 

@@ -39,8 +39,13 @@ class ControlFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ControlArchive:
-    """What a package says about itself; ``files`` by name, sorted."""
+    """What a package says about itself.
 
+    ``text`` is the control file as it stands and ``fields`` the same taken apart; ``files``
+    are all others, by name, sorted.
+    """
+
+    text: bytes
     fields: Paragraph
     files: Mapping[str, ControlFile]
 
@@ -175,7 +180,7 @@ def _control(source: ByteSource, member: ArMember, suffix: str) -> ControlArchiv
         Version.parse(fields["Version"])
     except ImageError as error:
         raise ArchiveError(str(error), member="control") from error
-    return ControlArchive(fields=fields, files=dict(sorted(files.items())))
+    return ControlArchive(text=own.content, fields=fields, files=dict(sorted(files.items())))
 
 
 def _small(data: Iterator[bytes]) -> bytes:

@@ -23,30 +23,30 @@ ADMIN_FOLDER = "var/lib/dpkg"
 _FOLDERS = ("alternatives", "info", "parts", "triggers", "updates")
 # The order in which dpkg itself writes them (lib/dpkg/parse.c, fieldinfos); others come last.
 _FIELD_ORDER = (
-    "Package",
-    "Essential",
-    "Protected",
-    "Status",
-    "Priority",
-    "Section",
-    "Installed-Size",
-    "Maintainer",
-    "Architecture",
-    "Multi-Arch",
-    "Source",
-    "Version",
-    "Config-Version",
-    "Replaces",
-    "Provides",
-    "Depends",
-    "Pre-Depends",
-    "Recommends",
-    "Suggests",
-    "Breaks",
-    "Conflicts",
-    "Enhances",
-    "Conffiles",
-    "Description",
+    b"Package",
+    b"Essential",
+    b"Protected",
+    b"Status",
+    b"Priority",
+    b"Section",
+    b"Installed-Size",
+    b"Maintainer",
+    b"Architecture",
+    b"Multi-Arch",
+    b"Source",
+    b"Version",
+    b"Config-Version",
+    b"Replaces",
+    b"Provides",
+    b"Depends",
+    b"Pre-Depends",
+    b"Recommends",
+    b"Suggests",
+    b"Breaks",
+    b"Conflicts",
+    b"Enhances",
+    b"Conffiles",
+    b"Description",
 )
 
 
@@ -97,23 +97,28 @@ class _Database:
 
 
 def _paragraph(control: ControlArchive) -> bytes:
-    fields = dict(control.fields)
-    fields["Status"] = "install ok unpacked"
+    """The package's own words, to the byte (dpkg keeps a blank at a line's end), and the state."""
+    fields = _raw_fields(control.text)
+    fields[b"Status"] = b"Status: install ok unpacked\n"
     if control.conffiles:
-        fields["Conffiles"] = "".join(
-            f"\n/{path.decode('utf-8', 'surrogateescape')} newconffile"
-            for path in control.conffiles
-        )
+        lines = (b" /%s newconffile\n" % path for path in control.conffiles)
+        fields[b"Conffiles"] = b"Conffiles:\n" + b"".join(lines)
     rank = {name.lower(): number for number, name in enumerate(_FIELD_ORDER)}
     ordered = sorted(fields, key=lambda name: rank.get(name.lower(), len(rank)))
-    lines = [f"{name}:{_value(fields[name])}\n" for name in ordered]
-    return "".join(lines).encode("utf-8", "surrogateescape")
+    return b"".join(fields[name] for name in ordered)
 
 
-def _value(value: str) -> str:
-    """A field's value as it is written: continuation lines begin with a blank."""
-    indented = value.replace("\n", "\n ")
-    return indented if indented.startswith("\n") else f" {indented}"
+def _raw_fields(text: bytes) -> dict[bytes, bytes]:
+    """The lines of each field, continuations included."""
+    found: dict[bytes, bytes] = {}
+    name = b""
+    for line in text.splitlines():
+        if not line.strip() or line.startswith(b"#"):
+            continue
+        if line[0] not in b" \t":
+            name = line.partition(b":")[0]
+        found[name] = found.get(name, b"") + line + b"\n"
+    return found
 
 
 def _interests(controls: Iterable[ControlArchive]) -> dict[str, list[str]]:

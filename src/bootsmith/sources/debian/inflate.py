@@ -6,7 +6,7 @@ import lzma
 import sys
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from typing import Protocol
+from typing import Protocol, cast
 
 from isal import isal_zlib
 
@@ -37,8 +37,9 @@ _DECODERS: dict[str, Callable[[], _Decoder]] = {
     ".zst": zstd.ZstdDecompressor,
 }
 
-# isal's own error is the one of zlib, which its stubs do not tell.
-_DAMAGED = (lzma.LZMAError, zlib.error, zstd.ZstdError, EOFError)
+# isal's stubs take its error class for an instance.
+_ISAL_ERROR = cast("type[Exception]", isal_zlib.IsalError)
+_DAMAGED = (lzma.LZMAError, _ISAL_ERROR, zstd.ZstdError, EOFError)
 
 SUFFIXES = ("", *_DECODERS)
 

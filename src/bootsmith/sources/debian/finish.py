@@ -1,0 +1,200 @@
+"""The last edits of a Debian tree, so that two builds of the same packages are the same bytes.
+
+Nothing of the machine or the moment of the build stays: no logs, caches, ids and dates.  What
+debootstrap and mmdebstrap put there besides the packages is added: devices, ``fstab`` and apt's
+sources, which name the public mirrors whichever were used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from bootsmith.model.guest_path import GuestPath, guest_path, parent
+from bootsmith.model.streams import BlobSource
+from bootsmith.sources.debian.archive import Repository
+from bootsmith.sources.debian.mirror import PUBLIC_MIRRORS
+from bootsmith.tree.accounts import read_accounts
+from bootsmith.tree.contents import read_content
+from bootsmith.tree.entry import (
+    EMPTY,
+    Content,
+    Device,
+    Directory,
+    Entry,
+    InlineBytes,
+    Metadata,
+    RegularFile,
+    Symlink,
+)
+from bootsmith.tree.file_tree import FileTree, TreeBuilder
+from bootsmith.tree.normalise import set_metadata
+
+SOURCES = guest_path("etc/apt/sources.list.d/debian.sources")
+
+_KEYRING = "usr/share/keyrings/debian-archive-keyring.gpg"
+_BILLION = 1_000_000_000
+_SECONDS_A_DAY = 86_400
+_LAST_CHANGE = 2  # the third field of shadow(5): a day since 1970
+
+_REMOVED = (
+    "var/cache/ldconfig/aux-cache",  # holds inode numbers and times of the build
+    "var/lib/dbus/machine-id",
+    # The last state but one, which programs keep when they write.
+    "var/lib/dpkg/status-old",
+    "var/lib/dpkg/diversions-old",
+    "var/lib/dpkg/statoverride-old",
+    "var/cache/debconf/config.dat-old",
+    "var/cache/debconf/templates.dat-old",
+    "var/cache/debconf/passwords.dat-old",
+)
+_EMPTIED = ("etc/machine-id",)  # machine-id(5): the first boot makes one
+_WITHOUT_FILES = ("var/cache/apt", "var/lib/apt/lists", "var/tmp")
+_LOGS = "var/log"
+_DATED = ("etc/shadow", "etc/shadow-")
+_OWNED_BY_APT = ("var/cache/apt/archives/partial", "var/lib/apt/lists/partial")
+
+# Those of mmdebstrap; a chroot needs them, a virtual machine mounts its own.
+_DEVICES = (
+    ("console", 5, 1),
+    ("full", 1, 7),
+    ("null", 1, 3),
+    ("ptmx", 5, 2),
+    ("random", 1, 8),
+    ("tty", 5, 0),
+    ("urandom", 1, 9),
+    ("zero", 1, 5),
+)
+_DEVICE_LINKS = (
+    ("fd", b"/proc/self/fd"),
+    ("stderr", b"/proc/self/fd/2"),
+    ("stdin", b"/proc/self/fd/0"),
+    ("stdout", b"/proc/self/fd/1"),
+)
+_FSTAB = b"# UNCONFIGURED FSTAB FOR BASE SYSTEM\n"
+
+
+def finish(
+    tree: FileTree, repositories: Sequence[Repository], *, epoch_s: int, blobs: BlobSource
+) -> FileTree:
+    """``tree`` as it goes into an image.
+
+    ``repositories`` are what apt will read in the guest.  ``epoch_s`` is the build's time:
+    what is added has it, and no password was changed after it.
+    """
+    builder = TreeBuilder(tree)
+    for path in _REMOVED:
+        _remove(builder, guest_path(path))
+    for path in _EMPTIED:
+        _replace(builder, guest_path(path), EMPTY)
+    for path in _WITHOUT_FILES:
+        _remove_all(builder, list(_files_below(builder, guest_path(path))))
+    _remove_all(
+        builder,
+        [
+            path
+            for path in _files_below(builder, guest_path(_LOGS))
+            if _holds_something(builder, path)
+        ],
+    )
+    for path in _DATED:
+        _clamp_days(builder, guest_path(path), epoch_s // _SECONDS_A_DAY, blobs)
+    _give_to_apt(builder, tree, blobs)
+    _add(builder, repositories, Metadata(0o644, mtime_ns=epoch_s * _BILLION))
+    return builder.build()
+
+
+def apt_sources(repositories: Iterable[Repository], *, signed_by: str | None) -> str:
+    """The repositories as apt reads them (sources.list(5), "DEB822-STYLE FORMAT").
+
+    Suites of one archive with the same components share a paragraph.
+    """
+    groups: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for repository in repositories:
+        key = (repository.archive, repository.components)
+        groups.setdefault(key, []).append(repository.suite)
+    signature = f"Signed-By: {signed_by}\n" if signed_by else ""
+    return "\n".join(
+        f"Types: deb\n"
+        f"URIs: {PUBLIC_MIRRORS[archive]}\n"
+        f"Suites: {' '.join(suites)}\n"
+        f"Components: {' '.join(components)}\n"
+        f"{signature}"
+        for (archive, components), suites in groups.items()
+    )
+
+
+def _remove(builder: TreeBuilder, path: GuestPath) -> None:
+    if path in builder:
+        builder.remove(path)
+
+
+def _remove_all(builder: TreeBuilder, paths: Iterable[GuestPath]) -> None:
+    for path in paths:
+        builder.remove(path)
+
+
+def _replace(builder: TreeBuilder, path: GuestPath, content: Content) -> None:
+    """Give the file at ``path``, if there is one, another content."""
+    entry = builder.get(path)
+    if isinstance(entry, RegularFile):
+        builder.change(path, entry._replace(content=content))
+
+
+def _files_below(builder: TreeBuilder, directory: GuestPath) -> Iterator[GuestPath]:
+    """Everything below ``directory`` that is not itself a directory."""
+    if not isinstance(builder.get(directory), Directory):
+        return
+    for path in builder.children(directory):
+        if isinstance(builder.get(path), Directory):
+            yield from _files_below(builder, path)
+        else:
+            yield path
+
+
+def _holds_something(builder: TreeBuilder, path: GuestPath) -> bool:
+    """Whether it is a file with content; an empty log is there for its owner and mode."""
+    entry = builder.inode(path)
+    return isinstance(entry, RegularFile) and entry.content.size_bytes > 0
+
+
+def _clamp_days(builder: TreeBuilder, path: GuestPath, latest: int, blobs: BlobSource) -> None:
+    entry = builder.get(path)
+    if not isinstance(entry, RegularFile):
+        return
+    lines = []
+    for line in read_content(entry.content, blobs=blobs).split(b"\n"):
+        fields = line.split(b":")
+        if len(fields) > _LAST_CHANGE and fields[_LAST_CHANGE].isdigit():
+            fields[_LAST_CHANGE] = b"%d" % min(int(fields[_LAST_CHANGE]), latest)
+        lines.append(b":".join(fields))
+    _replace(builder, path, InlineBytes(b"\n".join(lines)))
+
+
+def _give_to_apt(builder: TreeBuilder, tree: FileTree, blobs: BlobSource) -> None:
+    """Let apt's own user download, as apt itself would see to when it first runs."""
+    user = read_accounts(tree, blobs=blobs).user("_apt")
+    for path in map(guest_path, _OWNED_BY_APT):
+        if user is not None and path in builder:
+            set_metadata(builder, path, mode=0o700, uid=user.uid)
+
+
+def _add(builder: TreeBuilder, repositories: Sequence[Repository], plain: Metadata) -> None:
+    """Add what no package brings, where nothing is yet; ``plain`` is an ordinary file's."""
+    folder = Directory(plain._replace(mode=0o755))
+    found: dict[str, Entry] = {"etc/fstab": RegularFile(plain, InlineBytes(_FSTAB))}
+    if isinstance(builder.get(parent(SOURCES)), Directory):
+        signed_by = f"/{_KEYRING}" if guest_path(_KEYRING) in builder else None
+        text = apt_sources(repositories, signed_by=signed_by)
+        found[SOURCES.decode()] = RegularFile(plain, InlineBytes(text.encode()))
+    for name, major, minor in _DEVICES:
+        metadata = plain._replace(mode=0o666)
+        found[f"dev/{name}"] = Device(metadata, is_block=False, major=major, minor=minor)
+    for name, target in _DEVICE_LINKS:
+        found[f"dev/{name}"] = Symlink(plain._replace(mode=0o777), target)
+    found["dev/pts"] = found["dev/shm"] = folder
+    # /var/lock leads there (Policy 9.1.4), and base-files makes it, where nothing is kept.
+    found["run/lock"] = Directory(plain._replace(mode=0o1777))
+    for path, entry in found.items():
+        place = builder.place(guest_path(path))
+        if place not in builder:
+            builder.put(place, entry)
