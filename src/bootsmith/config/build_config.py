@@ -119,6 +119,8 @@ class DebianConfig(_Part):
     components: tuple[str, ...] = ("main",)
     mirror: str | None = None
     security_mirror: str | None = None
+    keys: tuple[str, ...] = ()
+    """Files with OpenPGP public keys that are trusted beside Debian's own."""
     updates: bool = True
     """Take ``<suite>-updates`` and ``<suite>-security`` too."""
     packages: tuple[PackageRequest, ...] = ()

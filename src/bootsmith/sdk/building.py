@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,12 +12,11 @@ from typing import Any
 from bootsmith.config.build_config import BuildConfig
 from bootsmith.config.parse import parse_config, parse_text, unknown_key_problems
 from bootsmith.config.preset_files import DEFAULT_PRESET, preset_text
-from bootsmith.errors import ConfigError, HostError
+from bootsmith.errors import ConfigError, HostError, Problem
 from bootsmith.host.clock import now_s
 from bootsmith.host.environment import environment, host_arch
 from bootsmith.host.files import read_whole
 from bootsmith.host.http import HttpClient
-from bootsmith.host.namespaces import namespace_support
 from bootsmith.manifest.manifest import Manifest
 from bootsmith.model.arch import Arch
 from bootsmith.model.reporter import Reporter
@@ -26,7 +25,7 @@ from bootsmith.pipeline.mirrors import MirrorChoice
 from bootsmith.pipeline.request import BuildRequest
 from bootsmith.pipeline.workbench import Workbench
 from bootsmith.plan.lock import Lock, decode_lock
-from bootsmith.sandbox.choose import choose_executor
+from bootsmith.sandbox.choose import AutomaticExecutor
 from bootsmith.sdk.settings import cache_folder, source_date_epoch
 from bootsmith.sources.debian.trust import debian_keyring
 from bootsmith.store.blobs import Store
@@ -74,9 +73,9 @@ def build_image(
         http=http,
         fetcher=fetcher,
         reporter=reporter,
-        executor=choose_executor(namespace_support(), work_folder=store.root / "work"),
+        executor=AutomaticExecutor(work_folder=store.root / "work"),
         mirrors=mirrors,
-        keyring=debian_keyring(),
+        keyring=debian_keyring().extended(*_keys(loaded, folder)),
         files=folder,
         now=datetime.fromtimestamp(now_s(), UTC),
         allow_unsigned=options.allow_unsigned,
@@ -119,6 +118,17 @@ def load_config(
         fields["debian"]["packages"] += list(options.include)
         loaded = parse_config(fields, origin="--include")
     return loaded, folder
+
+
+def _keys(config: BuildConfig, folder: Path) -> Iterator[bytes]:
+    for index, name in enumerate(config.debian.keys):
+        try:
+            yield read_whole(folder / Path(name).expanduser(), most_bytes=16 << 20)
+        except HostError as error:
+            raise ConfigError(
+                "a key file cannot be read",
+                problems=(Problem(pointer=f"debian.keys[{index}]", message=str(error)),),
+            ) from error
 
 
 def _read_config(path: Path) -> dict[str, Any]:
