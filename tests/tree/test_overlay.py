@@ -261,7 +261,8 @@ def test_a_whiteout_of_one_name_spares_the_file() -> None:
 
 HOSTILE_WHITEOUTS = [
     b".wh.", b".wh..", b".wh...", b"etc/.wh.", b"etc/.wh..", b"etc/.wh...", b".wh..wh.",
-    b".wh..wh.x", b".wh..wh.plnk", b".wh..wh..opq/x", b".wh.x/y", b".wh..wh..opq2", b"etc/.wh..wh..wh..opq",
+    b".wh..wh.x", b".wh..wh.plnk", b".wh..wh..opq/x",
+    b".wh.x/y", b".wh..wh..opq2", b"etc/.wh..wh..wh..opq",
 ]  # fmt: skip
 
 

@@ -127,9 +127,7 @@ def _head(path: bytes, entry: Entry) -> _Head:
         stretches = tuple(runs(entry.content))
         size = sum(run.data.size_bytes for run in stretches)
         if isinstance(entry.content, SparseContent):
-            sparse_map = format_leading_map(
-                [(run.offset, run.data.size_bytes) for run in stretches]
-            )
+            sparse_map = _sparse_map(entry.content)
             records[b"GNU.sparse.major"], records[b"GNU.sparse.minor"] = b"1", b"0"
             records[b"GNU.sparse.name"] = name
             records[b"GNU.sparse.realsize"] = b"%d" % entry.content.size_bytes
@@ -158,6 +156,13 @@ def _head(path: bytes, entry: Entry) -> _Head:
         prefix,
     )
     return _Head(_extended(records) + tar.with_checksum(block) + sparse_map, stretches, size)
+
+
+def _sparse_map(content: SparseContent) -> bytes:
+    stretches = [(run.offset, run.data.size_bytes) for run in content.runs]
+    if not stretches or sum(stretches[-1]) < content.size_bytes:
+        stretches.append((content.size_bytes, 0))  # GNU tar makes a hole at the end of this only
+    return format_leading_map(stretches)
 
 
 def _type_fields(entry: Entry) -> tuple[bytes, bytes, int, int]:
