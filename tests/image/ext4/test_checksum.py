@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bootsmith.image.ext4 import checksum
+from bootsmith.image.ext4.checksum import crc32c, crc32c_by_columns, crc32c_by_table, crc32c_each
+
+seeds = st.integers(0, 0xFFFF_FFFF)
+
+
+@pytest.mark.parametrize("function", [crc32c, crc32c_by_table])
+def test_the_check_value_of_crc32c(function: object) -> None:
+    # the catalogue of CRCs gives 0xE3069283 for these digits, inverted before and after
+    assert callable(function)
+    assert function(0xFFFF_FFFF, b"123456789") ^ 0xFFFF_FFFF == 0xE306_9283
+
+
+@given(seed=seeds, data=st.binary(max_size=600))
+def test_library_and_table_agree(seed: int, data: bytes) -> None:
+    assert crc32c(seed, data) == crc32c_by_table(seed, data)
+
+
+@given(
+    length=st.integers(0, 300),
+    count=st.integers(0, 40),
+    random=st.randoms(use_true_random=False),
+)
+def test_many_records_at_once(length: int, count: int, random: object) -> None:
+    draw = random.randbytes  # type: ignore[attr-defined]
+    records = [draw(length) for _ in range(count)]
+    starts = [int.from_bytes(draw(4)) for _ in range(count)]
+    expected = [crc32c_by_table(seed, record) for seed, record in zip(starts, records, strict=True)]
+    assert crc32c_by_columns(starts, records) == expected
+    assert crc32c_each(starts, records) == expected
+
+
+def test_continuing_a_checksum_is_the_checksum_of_the_whole() -> None:
+    assert crc32c(crc32c(7, b"left"), b"right") == crc32c(7, b"leftright")
+
+
+def test_without_the_library_the_fallbacks_are_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = crc32c(1, b"data"), crc32c_each([1] * 20, [b"data"] * 20)
+    monkeypatch.setattr(checksum, "google_crc32c", None)
+    assert (crc32c(1, b"data"), crc32c_each([1] * 20, [b"data"] * 20)) == expected
