@@ -16,7 +16,7 @@ DEB_MEDIA_TYPE = "application/vnd.debian.binary-package"
 # What may stand in a path that is joined to a mirror's address: nothing that ends the path of
 # a URL, and (checked by segment) nothing that climbs.
 _FILENAME = re.compile(r"[A-Za-z0-9._+~:=,@%/-]+")
-_NAME = re.compile(r"[a-z0-9][a-z0-9+.-]+")
+_NAME = re.compile(r"[a-z0-9][a-z0-9+.-]*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
