@@ -12,7 +12,6 @@
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -20,10 +19,7 @@ if TYPE_CHECKING:
     from bootsmith.sdk.image import Image
     from bootsmith.sdk.vm import VM, CommandResult, VMOptions
 
-try:
-    __version__ = version("bootsmith")
-except PackageNotFoundError:  # run from a source tree that was never installed
-    __version__ = "0+unknown"
+__version__ = "0.1.0"
 
 _HOMES = {
     "BuildOptions": "bootsmith.sdk.building",

@@ -11,6 +11,7 @@ from importlib import import_module
 
 import click
 
+from bootsmith import __version__
 from bootsmith.errors import BootsmithError, BootTimeout, ConfigError, StepFailed
 
 _COMMANDS = {
@@ -45,7 +46,7 @@ class _LazyGroup(click.Group):
 
 
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="bootsmith")
+@click.version_option(__version__, prog_name="bootsmith")
 def bootsmith() -> None:
     """Build microVM images and boot them, without Docker and without root."""
 
