@@ -14,12 +14,13 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from bootsmith._version import __version__
+
 if TYPE_CHECKING:
     from bootsmith.sdk.building import BuildOptions
     from bootsmith.sdk.image import Image
     from bootsmith.sdk.vm import VM, CommandResult, VMOptions
 
-__version__ = "0.1.0"
 
 _HOMES = {
     "BuildOptions": "bootsmith.sdk.building",

@@ -11,7 +11,7 @@ from importlib import import_module
 
 import click
 
-from bootsmith import __version__
+from bootsmith._version import __version__
 from bootsmith.errors import BootsmithError, BootTimeout, ConfigError, StepFailed
 
 _COMMANDS = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bootsmith import __version__
+from bootsmith._version import __version__
 from bootsmith.errors import BootsmithError
 from bootsmith.host.environment import own_sources_digest
 from bootsmith.host.files import FileSink, read_whole
