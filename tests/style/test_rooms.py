@@ -11,7 +11,7 @@ SOURCES = Path(__file__).parents[2] / "src" / "bootsmith"
 OPERATING_SYSTEM = {
     "fcntl", "os", "random", "shutil", "signal", "socket", "subprocess", "tempfile", "time",
 }  # fmt: skip
-PURE_PARTS = {"fsencode", "fsdecode", "fspath", "PathLike"}
+PURE_PARTS = {"fsencode", "fsdecode", "fspath", "PathLike", "makedev", "major", "minor"}
 OPENING = {"read_bytes", "read_text", "write_bytes", "write_text"}
 
 
