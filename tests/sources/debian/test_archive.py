@@ -38,6 +38,7 @@ BASE = f"dists/{SUITE}"
 HELLO = deb(name="hello", version="2.10", architecture="amd64", depends="libhello (>= 1)")
 LIBRARY = deb(name="libhello", version="1.1", provides="hello-api (= 1)")
 ARM = deb(name="hello", version="2.11", architecture="arm64")
+NOISE = "".join(hashlib.sha256(bytes([n])).hexdigest() for n in range(20))
 PACKAGES = [HELLO, LIBRARY, ARM]
 
 
@@ -264,7 +265,7 @@ def test_an_expired_release(tmp_path: Path) -> None:
 
 def test_a_changed_index(tmp_path: Path) -> None:
     """The index says one thing, the signed release another."""
-    hello = deb(name="hello", version="9.9", architecture="amd64", description="x" * 5000)
+    hello = deb(name="hello", version="9.9", architecture="amd64", tag=NOISE)
     evil = repository([hello], key=None)
     files = repository(PACKAGES, key=KEY)
     for path in files:
