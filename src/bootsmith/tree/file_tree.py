@@ -10,7 +10,17 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from bootsmith.errors import ArchiveError, UnsafePath
 from bootsmith.model.guest_path import ROOT, GuestPath, ancestors, display, join, name, parent
-from bootsmith.tree.entry import Directory, Entry, HardLink, Inode, Metadata, Symlink
+from bootsmith.tree.entry import (
+    Device,
+    Directory,
+    Entry,
+    Fifo,
+    HardLink,
+    Inode,
+    Metadata,
+    RegularFile,
+    Symlink,
+)
 
 IMPLIED_DIRECTORY = Directory(Metadata(0o755))
 """What stands for a parent that no archive member describes (as umoci and containerd do)."""
@@ -206,7 +216,7 @@ class TreeBuilder:
 
     def _enter(self, step: GuestPath) -> GuestPath:
         """The directory at ``step`` or where a link there leads; made if there is none."""
-        entry = self._entries.get(step)
+        entry = self.inode(step)
         if isinstance(entry, Symlink):
             target = follow(self._entries, step)
             if target is not None and isinstance(self._entries[target], Directory):
@@ -221,8 +231,8 @@ class TreeBuilder:
             self._unlink(entry.target, path)
         elif path in self._links:
             self._promote(path)
-        if isinstance(entry, (Directory, Symlink)):
-            self._placed.clear()
+        if not isinstance(entry, (RegularFile, Device, Fifo)):
+            self._placed.clear()  # it may have led somewhere
         del self._entries[path]
         if self._children is not None:
             self._children[parent(path)].discard(name(path))
@@ -276,6 +286,8 @@ def follow(entries: Mapping[GuestPath, Entry], path: GuestPath) -> GuestPath | N
         entry = entries.get(step)
         if entry is None:
             return None
+        if isinstance(entry, HardLink):  # perhaps to a symbolic link
+            entry = entries[entry.target]
         if isinstance(entry, Symlink):
             links += 1
             if links > _MAX_SYMLINKS:

@@ -88,7 +88,7 @@ class _Application:
         for marker in sorted(whiteouts):
             directory = parent(marker)
             if not self._keep_directory_symlinks and any(
-                isinstance(self._lower.get(step), Symlink)
+                step in self._lower and isinstance(self._lower.inode(step), Symlink)
                 for step in replaced.intersection(ancestors(marker))
             ):
                 continue
@@ -136,7 +136,7 @@ class _Application:
         return self._builder.build()
 
     def _keeps_symlink(self, place: GuestPath) -> bool:
-        if not (self._keep_directory_symlinks and isinstance(self._builder.get(place), Symlink)):
+        if not (self._keep_directory_symlinks and isinstance(self._builder.inode(place), Symlink)):
             return False
         target = self._builder.resolve(place)
         return target is not None and isinstance(self._builder.get(target), Directory)

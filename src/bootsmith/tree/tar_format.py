@@ -89,9 +89,12 @@ def checksum_holds(block: bytes) -> bool:
 
 def with_checksum(block: bytes) -> bytes:
     """``block`` with its checksum field filled in."""
-    counted = block[:CHECKSUM_START] + block[CHECKSUM_END:]
-    field = b"%06o\0 " % (sum(counted) + _CHECKSUM_BLANK)
-    return block[:CHECKSUM_START] + field + block[CHECKSUM_END:]
+    before, after = block[:CHECKSUM_START], block[CHECKSUM_END:]
+    if before.isascii() and after.isascii():  # then the sum stays below Adler-32's modulus
+        total = (zlib.adler32(after, zlib.adler32(before)) & 0xFFFF) - 1
+    else:
+        total = sum(before) + sum(after)
+    return b"%b%06o\0 %b" % (before, total + _CHECKSUM_BLANK, after)
 
 
 def padded(size_bytes: int) -> int:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple, TypeAlias
 
 from bootsmith.model.digest import Descriptor, Digest
-from bootsmith.model.streams import BlobSource, BlobStore, ByteSink, chunks
+from bootsmith.model.streams import CHUNK_BYTES, BlobSource, BlobStore, ByteSink, chunks
 from bootsmith.tree import tar_format as tar
 from bootsmith.tree import tar_pax as pax
 from bootsmith.tree.entry import (
@@ -50,12 +50,18 @@ def write_tar(members: Iterable[Member], *, blobs: BlobSource, sink: ByteSink) -
 
 
 def tar_chunks(members: Iterable[Member], *, blobs: BlobSource) -> Iterator[bytes]:
-    """What ``write_tar`` would write, in chunks of at most 1 MiB."""
+    """What ``write_tar`` would write, in chunks of about 1 MiB."""
+    held = bytearray()
     for piece in _pieces(members):
         if isinstance(piece, bytes):
-            yield piece
+            held += piece
         else:
-            yield from chunks(blobs.open_blob(piece.blob), piece.offset, piece.size_bytes)
+            for chunk in chunks(blobs.open_blob(piece.blob), piece.offset, piece.size_bytes):
+                held += chunk
+                if len(held) >= CHUNK_BYTES:
+                    yield bytes(held)
+                    held.clear()
+    yield bytes(held)
 
 
 def store_tar(
