@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from bootsmith.host.inode_record import HARD_LINK, InodeRecord
 
 _KERNEL_COPY_BYTES = 128 << 10  # below this, a write from the mapping costs fewer system calls
+_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 _NO_KERNEL_COPY = {errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM}
 
 
@@ -72,7 +73,8 @@ class Materialiser:
             self._make_node(record)
 
     def _make_file(self, record: InodeRecord) -> None:
-        fd = os.open(record.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        path, mode, uid, gid, mtime_ns, xattrs = record[:6]
+        fd = os.open(path, _NEW_FILE, mode & 0o777)  # the umask is 0
         try:
             end = 0
             for run in record.runs:
@@ -85,11 +87,13 @@ class Materialiser:
                 end = run.offset + run.size_bytes
             if end != record.size_bytes:
                 os.ftruncate(fd, record.size_bytes)
-            os.fchown(fd, record.uid, record.gid)
-            os.fchmod(fd, stat.S_IMODE(record.mode))  # after chown, which takes setuid away
-            for name, value in record.xattrs:  # after chown, which takes capabilities away
+            if uid or gid:  # a file is born as root's: no directory is setgid yet
+                os.fchown(fd, uid, gid)
+            if mode & 0o7000:
+                os.fchmod(fd, mode & 0o7777)  # after chown, which takes setuid away
+            for name, value in xattrs:  # after chown, which takes capabilities away
                 os.setxattr(fd, name, value)
-            os.utime(fd, ns=(record.mtime_ns, record.mtime_ns))
+            os.utime(fd, ns=(mtime_ns, mtime_ns))
         finally:
             os.close(fd)
 

@@ -18,6 +18,7 @@ commands and removes the tree, which holds files that an ordinary user could not
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import select
@@ -119,6 +120,9 @@ class _Keeper:
     def _make(self, materialiser: Materialiser) -> None:
         os.mkdir(self._root, 0o755)
         materialiser.make(self._plan.records)
+        if self._plan.kind == "chroot" and materialiser.left_out:
+            path = min(materialiser.left_out)
+            raise PermissionError(errno.EPERM, "devices may not be made here", path)
 
     def _leave_namespaces(self) -> None:
         if self._plan.kind == "chroot":

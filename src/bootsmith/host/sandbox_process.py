@@ -19,7 +19,6 @@ from typing import Self
 from bootsmith.errors import HostError
 from bootsmith.host.clock import Deadline
 from bootsmith.host.files import FileSink, FileSource, host_error
-from bootsmith.host.namespaces import map_ids
 from bootsmith.host.sandbox_messages import (
     Disconnected,
     Mapped,
@@ -29,6 +28,7 @@ from bootsmith.host.sandbox_messages import (
     receive,
     send,
 )
+from bootsmith.host.subordinate_ids import map_ids
 from bootsmith.model.streams import ByteSource
 
 _PACKAGE_PARENT = Path(__file__).resolve().parent.parent.parent

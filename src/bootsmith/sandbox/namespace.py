@@ -129,7 +129,10 @@ def _follow(process: SandboxProcess, plan: Plan, job: SandboxJob, on_output: OnO
                 case CannotStart():
                     raise _cannot_start(job, message)
                 case SetUpFailed(stage, _, reason):
-                    raise HostError(f"the sandbox cannot be set up: {stage}: {reason}")
+                    raise HostError(
+                        f"the sandbox cannot be set up: {stage}: {reason}",
+                        hint="see what `bootsmith doctor` says about namespaces",
+                    )
                 case Captured():
                     return message
     except TimeOut:
