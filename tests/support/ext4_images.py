@@ -68,7 +68,7 @@ def read_image(path: Path) -> FileTree:
     """The tree in the image at ``path``, after every check our reader has."""
     with FileSource(path) as source:
         reader = Ext4Reader(source)
-        reader.check()
+        reader.check_groups()
         return reader.read_tree(IMAGE)
 
 

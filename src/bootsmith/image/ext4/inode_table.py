@@ -34,8 +34,6 @@ from bootsmith.image.ext4.superblock import uuid_seed
 from bootsmith.tree.entry import Device, Directory, Inode, Metadata, RegularFile, Symlink
 
 _NO_EXTENTS: Final[tuple[Extent, ...]] = ()
-_EXTENTS: Final = int(InodeFlag.EXTENTS)  # plain numbers: an enum costs more than the rest
-_INDEX: Final = int(InodeFlag.INDEX)
 _UNUSED: Final = bytes(INODE_BYTES)
 
 
@@ -85,7 +83,7 @@ class InodeTable:
             return self._hidden_file(
                 size_bytes=self._placement.journal_blocks * BLOCK_BYTES,
                 blocks=self._placement.journal_blocks + index_block_count(len(extents)),
-                flags=_EXTENTS,
+                flags=InodeFlag.EXTENTS,
                 block=self._root(number, extents),
             )
         if number == RESIZE_INODE and self._resize is not None:
@@ -101,12 +99,12 @@ class InodeTable:
         metadata = entry.metadata
         extents = self._extents.get(number, _NO_EXTENTS)
         blocks = extents[0].length if len(extents) == 1 else sum(part.length for part in extents)
-        flags, block = _EXTENTS, b""
+        flags, block = InodeFlag.EXTENTS, b""
         if isinstance(entry, RegularFile):
             mode, size_bytes = FileType.MODE_REGULAR, entry.content.size_bytes
         elif isinstance(entry, Directory):
             mode, size_bytes = FileType.MODE_DIRECTORY, blocks * BLOCK_BYTES
-            flags = _EXTENTS | _INDEX if blocks > 1 else _EXTENTS
+            flags = InodeFlag.EXTENTS | (InodeFlag.INDEX if blocks > 1 else 0)
         elif isinstance(entry, Symlink):
             mode, size_bytes = FileType.MODE_SYMLINK, len(entry.target)
             if size_bytes <= FAST_SYMLINK_MAX_BYTES:

@@ -96,15 +96,13 @@ class GroupFlag(IntFlag):
     INODE_ZEROED = 0x4
 
 
-class InodeFlag(IntFlag):
-    """``i_flags``, those that matter here."""
+class InodeFlag:
+    """``i_flags``, those that matter here.  Plain numbers: these are tested for every inode."""
 
-    ENCRYPT = 0x800
-    INDEX = 0x1000
-    HUGE_FILE = 0x40000
-    EXTENTS = 0x80000
-    EA_INODE = 0x200000
-    INLINE_DATA = 0x10000000
+    ENCRYPT: Final = 0x800
+    INDEX: Final = 0x1000
+    EXTENTS: Final = 0x80000
+    INLINE_DATA: Final = 0x10000000
 
 
 class FileType:
