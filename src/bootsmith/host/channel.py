@@ -69,6 +69,13 @@ class Channel:
         except OSError:
             return 0
 
+    def has_data(self) -> bool:
+        """Whether something has arrived; it stays to be received."""
+        try:
+            return bool(self._socket.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT))
+        except OSError:
+            return False
+
     def hang_up(self) -> None:
         """End the stream in both directions and wake the thread that receives."""
         with contextlib.suppress(OSError):

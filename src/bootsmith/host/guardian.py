@@ -1,7 +1,7 @@
 """Cleaning up after a process that could not do it itself.
 
 A guardian is a shell of a few hundred kilobytes that reads a pipe whose other end only this
-process holds.  When this process ends without having released it (killed, crashed, power-less
+process holds.  When this process ends without having released it (killed, crashed, left by
 ``os._exit``), the pipe ends, and the guardian kills the programs that were put in its care
 and removes its folder.
 
@@ -26,11 +26,11 @@ trap '' HUP INT QUIT TERM
 groups=
 while read -r word group; do
   case $word in
-    process) groups="$groups -$group" ;;
+    process) groups="$groups $group" ;;
     released) exit 0 ;;
   esac
 done
-for group in $groups; do kill -KILL -- "$group" 2>/dev/null; done
+for group in $groups; do kill -KILL "-$group"; done
 rm -rf -- "$1"
 """
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bootsmith.errors import BootTimeout, VMError
-from bootsmith.host.acceleration import acceleration_facts, note_hang
+from bootsmith.host.acceleration import AccelerationFacts, acceleration_facts, note_hang
 from bootsmith.host.channel import Channel
 from bootsmith.host.child import Child
 from bootsmith.host.clock import Deadline
@@ -22,6 +22,7 @@ from bootsmith.vm.running import RunningMachine
 
 # An accelerated guest prints within a fraction of a second; one that hangs never does.
 FIRST_OUTPUT_TIMEOUT_S = 5.0
+_POLL_S = 0.05  # console and agent wake us; only QEMU's own beginning and end are looked for
 _BOOT_TIMEOUT_S = {Accelerator.KVM: 30.0, Accelerator.HVF: 30.0, Accelerator.TCG: 120.0}
 
 
@@ -43,18 +44,24 @@ class StartOptions:
     reporter: Reporter = field(default_factory=Silent)
 
 
-def start_machine(spec: MachineSpec, options: StartOptions | None = None) -> RunningMachine:
+def start_machine(
+    spec: MachineSpec,
+    options: StartOptions | None = None,
+    *,
+    facts: AccelerationFacts | None = None,
+) -> RunningMachine:
     """Start ``spec`` and wait until its agent answers (a machine without the agent's port: until
     QEMU runs).
 
-    The accelerator of ``spec`` is replaced by what ``options`` and the evidence say.  A guest that
-    shows no sign of life under an accelerator nobody asked for is started again under emulation.
+    The accelerator of ``spec`` is replaced by what ``options`` and the ``facts`` say; ``None``
+    looks at this machine.  A guest that shows no sign of life under an accelerator nobody asked
+    for is started again under emulation.
 
     Raises ``ToolMissing`` without QEMU, ``BootTimeout`` when the guest does not answer in time, and
     ``VMError`` when QEMU ends or the guest panics.
     """
     options = options or StartOptions()
-    facts = acceleration_facts(options.state_folder)
+    facts = facts or acceleration_facts(options.state_folder)
     decision = decide(facts, guest=spec.arch, wanted=options.accelerator)
     options.reporter.detail(f"acceleration: {decision.reason}")
     try:
@@ -142,7 +149,7 @@ def _await_ready(machine: RunningMachine, options: StartOptions) -> None:
                 console_tail=machine.console.tail(),
                 hint="raise the boot timeout if the machine is slow, else look at the console",
             )
-        waits = (deadline.remaining_s(), trial.remaining_s(), 1.0)
+        waits = (deadline.remaining_s(), trial.remaining_s(), _POLL_S)
         machine.wait_for_change(min(wait for wait in waits if wait is not None))
 
 
@@ -150,12 +157,11 @@ def _has_come_up(machine: RunningMachine, trial: Deadline) -> bool:
     if machine.agent is not None and machine.agent.line.is_ready:
         return True
     on_trial = machine.decision.on_trial and not machine.console.has_output
-    status = machine.status()
-    if on_trial and (status is not None or trial.passed):
-        raise _NoSignOfLife(
-            "the guest printed nothing in time"
-            if status is None
-            else f"QEMU ended with status {status} before the guest printed anything"
-        )
-    machine.raise_if_failed()
-    return machine.agent is None and not on_trial
+    failure = machine.failure()
+    if on_trial and failure is not None:
+        raise _NoSignOfLife(f"nothing was printed: {failure}")
+    if on_trial and trial.passed:
+        raise _NoSignOfLife("the guest printed nothing in time")
+    if failure is not None:
+        raise failure
+    return machine.agent is None and not on_trial and machine.has_started()

@@ -73,22 +73,28 @@ class RunningMachine:
         self._changed.wait(timeout_s)
         self._changed.clear()
 
-    def raise_if_failed(self) -> None:
-        """Raise ``VMError`` when the guest has panicked or QEMU has ended."""
+    def has_started(self) -> bool:
+        """Whether QEMU has taken its command line and runs the machine."""
+        return self._channels["qmp"].has_data()
+
+    def failure(self) -> VMError | None:
+        """Why the guest will never be ready: it has panicked, or QEMU or the agent has ended."""
         if self.console.panic is not None:
-            raise VMError(f"the guest's kernel gave up: {self.console.panic}{self.last_words()}")
+            return VMError(f"the guest's kernel gave up: {self.console.panic}{self.last_words()}")
+        ended = self.agent.line.failure if self.agent else None
         # Streams end a moment before the process can be waited for.
-        status = self._child.wait(1.0) if self.console.has_ended else self.status()
+        is_ending = self.console.has_ended or ended is not None
+        status = self._child.wait(1.0) if is_ending else self.status()
         if status is not None:
             said = self._child.output_tail()
-            raise VMError(
+            return VMError(
                 f"QEMU ended with status {status} before the guest was ready"
                 + (f": {said}" if said else "")
                 + self.last_words()
             )
-        failure = self.agent.line.failure if self.agent else None
-        if failure is not None:
-            raise AgentError(f"{failure}{self.last_words()}", code=failure.code)
+        if ended is not None:
+            return AgentError(f"{ended}{self.last_words()}", code=ended.code)
+        return None
 
     def last_words(self) -> str:
         """The end of the console as a part of an error's text."""
@@ -141,5 +147,9 @@ class RunningMachine:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.stop()
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        # Whoever presses Ctrl-C does not want to wait for a guest's farewell.
+        if kind is KeyboardInterrupt:
+            self.kill()
+        else:
+            self.stop()
