@@ -44,7 +44,7 @@ def packages_text(packages: Mapping[str, str], *, arch: str = "amd64") -> bytes:
     paragraphs = []
     for item, fields in packages.items():
         name, _, version = item.partition("=")
-        own = [line.strip() for line in fields.strip().split("\n") if line.strip()]
+        own = [line.rstrip() for line in fields.split("\n") if line.strip()]
         given = {line.partition(":")[0] for line in own}
         rest = {
             "Version": version or "1",
