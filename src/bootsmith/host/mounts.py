@@ -4,7 +4,7 @@ Everything here happens in a mount namespace of its own, so nothing needs to be 
 paths are those of directories and files that exist and lead through no symlink.
 """
 
-# ruff: noqa: PTH102, PTH103, PTH108, PTH118, PTH120, PTH211
+# ruff: noqa: PTH102, PTH103, PTH108, PTH110, PTH118, PTH120, PTH211
 # Names inside a tree are bytes, which a Path cannot hold.
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ _LINKS = (
     (b"stderr", b"/proc/self/fd/2"),
     (b"ptmx", b"pts/ptmx"),
 )
+_KERNEL_SETTINGS = (b"sys", b"sysrq-trigger", b"irq", b"bus", b"fs")
 
 # What statvfs(3) says of a mount, and how mount(2) is told the same.
 _FLAGS = (
@@ -76,12 +77,7 @@ def enter(root: bytes, view: View) -> None:
     _change_flags(root, syscalls.MS_NODEV)
     os.chdir(root)
     _mount_dev(view.dev)
-    syscalls.mount(
-        b"proc",
-        view.proc,
-        b"proc",
-        syscalls.MS_NOSUID | syscalls.MS_NODEV | syscalls.MS_NOEXEC,
-    )
+    _mount_proc(view.proc)
     _mount_sys(view.sys)
     tmpfs = syscalls.MS_NOSUID | syscalls.MS_NODEV
     syscalls.mount(b"tmpfs", view.run, b"tmpfs", tmpfs, b"mode=755")
@@ -111,6 +107,17 @@ def _mount_dev(dev: bytes) -> None:
     os.mkdir(shm, 0o755)
     syscalls.mount(b"devpts", pts, b"devpts", flags, b"newinstance,ptmxmode=0666,mode=620,gid=5")
     syscalls.mount(b"tmpfs", shm, b"tmpfs", flags | syscalls.MS_NODEV, b"mode=1777")
+
+
+def _mount_proc(proc: bytes) -> None:
+    flags = syscalls.MS_NOSUID | syscalls.MS_NODEV | syscalls.MS_NOEXEC
+    syscalls.mount(b"proc", proc, b"proc", flags)
+    for name in _KERNEL_SETTINGS:
+        # What is here asks only for user 0, which root's sandbox has, and not for a capability.
+        path = os.path.join(proc, name)
+        if os.path.exists(path):
+            syscalls.mount(path, path, flags=syscalls.MS_BIND | syscalls.MS_REC)
+            _change_flags(path, flags | syscalls.MS_RDONLY)
 
 
 def _mount_sys(sys: bytes) -> None:

@@ -113,7 +113,7 @@ class CommandRunner:
                 while True:
                     os.wait()
         else:
-            _kill_by_root(os.stat(self._chroot))
+            kill_by_root(self._chroot)
             _reap(0)
         poll = select.poll()
         poll.register(output, select.POLLIN)
@@ -128,6 +128,7 @@ def _become(command: Command, chroot: bytes | None, output: int, failure: int) -
         if chroot is not None:
             os.chroot(chroot)
         os.setsid()
+        syscalls.die_with_parent(signal.SIGKILL)
         nothing = os.open("/dev/null", os.O_RDONLY)
         os.dup2(nothing, 0)
         os.dup2(output, 1)
@@ -160,8 +161,9 @@ def _reap(wanted: int) -> int | None:
     return found
 
 
-def _kill_by_root(root: os.stat_result) -> None:
-    """Kill every process that has the root directory ``root``, until there is none."""
+def kill_by_root(folder: bytes) -> None:
+    """Kill every process that has ``folder`` as its root directory, until there is none."""
+    root = os.stat(folder)
     while victims := [pid for pid in _processes() if _is_alive_below(pid, root)]:
         for pid in victims:
             with contextlib.suppress(ProcessLookupError):

@@ -32,7 +32,7 @@ from typing import NoReturn
 
 from bootsmith.host import capture, mounts, syscalls
 from bootsmith.host.materialise import Materialiser
-from bootsmith.host.sandbox_init import CommandRunner
+from bootsmith.host.sandbox_init import CommandRunner, kill_by_root
 from bootsmith.host.sandbox_messages import (
     Captured,
     Disconnected,
@@ -53,7 +53,7 @@ assert _IFREQ.size == 40
 
 def main(channel_fd: int, content_fd: int) -> int:
     """Keep one sandbox, as the ``Plan`` that comes first on the channel says."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.umask(0o022)
     channel = socket.socket(fileno=channel_fd)
     try:
         plan = receive(channel)
@@ -92,13 +92,15 @@ class _Keeper:
         capture.wait_for_next_tick()
         if not self._try("namespaces", self._leave_namespaces) or not self._run_commands():
             return
-        after = capture.look(self._root, excluded=plan.excluded)
+        ignored = {*plan.ignored, *materialiser.left_out}
+        self._try("capture", lambda: self._capture(before, ignored))
+        for folder in plan.leftovers:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _capture(self, before: capture.Snapshot, ignored: set[bytes]) -> None:
+        after = capture.look(self._root, excluded=self._plan.excluded)
         found = capture.difference(
-            self._root,
-            before,
-            after,
-            ignored={*plan.ignored, *materialiser.left_out},
-            content=self._content_fd,
+            self._root, before, after, ignored=ignored, content=self._content_fd
         )
         send(self._channel, Captured(found.changed, found.removed))
 
@@ -149,6 +151,8 @@ class _Keeper:
             os.kill(pid, signal.SIGKILL)
         os.close(init)
         _, status = os.waitpid(pid, 0)
+        if self._plan.kind == "chroot":  # no namespace ended with process 1
+            kill_by_root(self._root)
         return os.waitstatus_to_exitcode(status) == 0
 
     def _be_init(self) -> NoReturn:

@@ -32,7 +32,7 @@ class Plan(NamedTuple):
     ``kind`` is that of ``host.namespaces.NamespaceSupport``.  ``folder`` is an empty folder for
     the tree; it is put in memory, of which it may take ``memory_bytes``, unless that is 0.
     ``ignored`` are paths whose files are there only for the run, ``excluded`` directories that
-    are not captured.
+    are not captured.  ``leftovers`` are folders of sandboxes that were killed, to be removed.
     """
 
     kind: str
@@ -46,6 +46,7 @@ class Plan(NamedTuple):
     ignored: Sequence[bytes]
     excluded: Sequence[bytes]
     commands: Sequence[Command]
+    leftovers: Sequence[bytes] = ()
 
 
 class WantsMapping(NamedTuple):

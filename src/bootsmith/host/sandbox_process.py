@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import select
-import shutil
 import signal
 import socket
 import subprocess
@@ -18,7 +17,7 @@ from typing import Self
 
 from bootsmith.errors import HostError
 from bootsmith.host.clock import Deadline
-from bootsmith.host.files import FileSink, FileSource, host_error
+from bootsmith.host.files import FileSink, FileSource
 from bootsmith.host.sandbox_messages import (
     Disconnected,
     Mapped,
@@ -29,6 +28,7 @@ from bootsmith.host.sandbox_messages import (
     send,
 )
 from bootsmith.host.subordinate_ids import map_ids
+from bootsmith.host.work_folder import WorkFolder
 from bootsmith.model.streams import ByteSource
 
 _PACKAGE_PARENT = Path(__file__).resolve().parent.parent.parent
@@ -53,12 +53,9 @@ class SandboxProcess:
     """
 
     def __init__(self, work_folder: Path) -> None:
-        try:
-            work_folder.mkdir(parents=True, exist_ok=True)
-            self.folder = Path(tempfile.mkdtemp(prefix="sandbox-", dir=work_folder))
-            (self.folder / "tree").mkdir()
-        except OSError as error:
-            raise host_error(error, "create a folder in", work_folder) from error
+        self._folder = WorkFolder(work_folder)
+        self.folder = self._folder.path
+        (self.folder / "tree").mkdir()
         self._copies = 0
         self._errors = tempfile.TemporaryFile(dir=work_folder)  # noqa: SIM115  (see close)
         self._content = tempfile.TemporaryFile(dir=work_folder)  # noqa: SIM115
@@ -74,12 +71,13 @@ class SandboxProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=self._errors,
-                pass_fds=(theirs.fileno(), content),
+                pass_fds=(theirs.fileno(), content, self._folder.lock),
                 env={"LC_ALL": "C.UTF-8"},
                 cwd="/",
                 start_new_session=True,  # a Ctrl-C in the terminal is ours to act on
             )
         except OSError as error:
+            self._folder.close()
             raise HostError(f"the sandbox could not be started: {error.strerror}") from error
         finally:
             theirs.close()
@@ -92,7 +90,8 @@ class SandboxProcess:
         """
         deadline = Deadline.after(timeout_s)
         with contextlib.suppress(Disconnected):
-            send(self._channel, plan)
+            leftovers = [bytes(path) for path in self._folder.leftovers()]
+            send(self._channel, plan._replace(leftovers=leftovers))
             while True:
                 self._wait_for_message(deadline)
                 message = receive(self._channel)
@@ -134,7 +133,7 @@ class SandboxProcess:
             self._process.wait()
         self._errors.close()
         self._content.close()
-        shutil.rmtree(self.folder, ignore_errors=True)  # only where the keeper never came to it
+        self._folder.close()
 
     def __enter__(self) -> Self:
         return self
