@@ -297,6 +297,8 @@ def follow(entries: Mapping[GuestPath, Entry], path: GuestPath) -> GuestPath | N
             if entry.target.startswith(b"/"):
                 here = ROOT
             pending.extend(entry.target.split(b"/")[::-1])
+        elif pending and not isinstance(entry, Directory):
+            return None
         else:
             here = step
     return here
