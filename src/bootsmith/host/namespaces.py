@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias
 
 from bootsmith.errors import HostError
-from bootsmith.host.inode_record import InodeRecord
-from bootsmith.host.mounts import View
-from bootsmith.host.sandbox_messages import Captured, Plan, SetUpFailed
-from bootsmith.host.sandbox_process import SandboxProcess
-from bootsmith.host.syscalls import CAP_SYS_ADMIN
+from bootsmith.host.sandbox.inode_record import InodeRecord
+from bootsmith.host.sandbox.messages import Captured, Plan, SetUpFailed
+from bootsmith.host.sandbox.mounts import View
+from bootsmith.host.sandbox.process import SandboxProcess
+from bootsmith.host.sandbox.syscalls import CAP_SYS_ADMIN
 
 SandboxKind: TypeAlias = Literal["root", "subuid", "chroot"]
 

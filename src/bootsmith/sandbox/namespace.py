@@ -11,7 +11,7 @@ from bootsmith.host.files import FileSource, sha256_of
 from bootsmith.host.memory import spare_memory_bytes
 from bootsmith.host.namespaces import SandboxKind
 from bootsmith.host.resolver import name_servers
-from bootsmith.host.sandbox_messages import (
+from bootsmith.host.sandbox.messages import (
     CannotStart,
     Captured,
     Command,
@@ -20,7 +20,7 @@ from bootsmith.host.sandbox_messages import (
     Plan,
     SetUpFailed,
 )
-from bootsmith.host.sandbox_process import SandboxProcess, TimeOut
+from bootsmith.host.sandbox.process import SandboxProcess, TimeOut
 from bootsmith.model.digest import Descriptor, Digest
 from bootsmith.model.guest_path import guest_path
 from bootsmith.model.streams import BlobStore, ByteSource

@@ -6,7 +6,7 @@ import os
 import stat
 from collections.abc import Iterable, Iterator
 
-from bootsmith.host.inode_record import HARD_LINK, DataRun, InodeRecord
+from bootsmith.host.sandbox.inode_record import HARD_LINK, DataRun, InodeRecord
 from bootsmith.model.digest import Digest
 from bootsmith.model.guest_path import GuestPath, join, name, parent
 from bootsmith.tree.entry import (

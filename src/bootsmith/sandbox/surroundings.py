@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from bootsmith.host.mounts import ShownFile, View
+from bootsmith.host.sandbox.mounts import ShownFile, View
 from bootsmith.model.guest_path import ROOT, GuestPath, guest_path, join, parent
 from bootsmith.sandbox.executor import TemporaryFile
 from bootsmith.tree.entry import Device, Directory, InlineBytes, Metadata, RegularFile, Symlink

@@ -20,8 +20,8 @@ import struct
 import time
 from typing import NoReturn
 
-from bootsmith.host import syscalls
-from bootsmith.host.sandbox_messages import CannotStart, Command, Ended, Output, send
+from bootsmith.host.sandbox import syscalls
+from bootsmith.host.sandbox.messages import CannotStart, Command, Ended, Output, send
 
 _READ_BYTES = 64 << 10
 _ERRNO = struct.Struct("=i")

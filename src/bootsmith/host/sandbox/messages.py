@@ -12,8 +12,8 @@ import struct
 from collections.abc import Sequence
 from typing import NamedTuple, TypeAlias
 
-from bootsmith.host.inode_record import InodeRecord
-from bootsmith.host.mounts import View
+from bootsmith.host.sandbox.inode_record import InodeRecord
+from bootsmith.host.sandbox.mounts import View
 
 _LENGTH = struct.Struct(">I")
 

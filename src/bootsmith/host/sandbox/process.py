@@ -18,7 +18,7 @@ from typing import Self
 from bootsmith.errors import HostError
 from bootsmith.host.clock import Deadline
 from bootsmith.host.files import FileSink, FileSource
-from bootsmith.host.sandbox_messages import (
+from bootsmith.host.sandbox.messages import (
     Disconnected,
     Mapped,
     Message,
@@ -27,15 +27,15 @@ from bootsmith.host.sandbox_messages import (
     receive,
     send,
 )
-from bootsmith.host.subordinate_ids import map_ids
-from bootsmith.host.work_folder import WorkFolder
+from bootsmith.host.sandbox.subordinate_ids import map_ids
+from bootsmith.host.sandbox.work_folder import WorkFolder
 from bootsmith.model.streams import ByteSource
 
-_PACKAGE_PARENT = Path(__file__).resolve().parent.parent.parent
+_PACKAGE_PARENT = Path(__file__).resolve().parents[3]
 # -I: neither the user's environment nor the current folder has a say in what is imported.
 _START = (
     "import sys; sys.path.insert(0, sys.argv[1]); "
-    "from bootsmith.host.sandbox_keeper import main; "
+    "from bootsmith.host.sandbox.keeper import main; "
     "sys.exit(main(int(sys.argv[2]), int(sys.argv[3])))"
 )
 _GRACE_S = 20.0

@@ -30,10 +30,10 @@ import sys
 from collections.abc import Callable
 from typing import NoReturn
 
-from bootsmith.host import capture, mounts, syscalls
-from bootsmith.host.materialise import Materialiser
-from bootsmith.host.sandbox_init import CommandRunner, kill_by_root
-from bootsmith.host.sandbox_messages import (
+from bootsmith.host.sandbox import capture, mounts, syscalls
+from bootsmith.host.sandbox.init import CommandRunner, kill_by_root
+from bootsmith.host.sandbox.materialise import Materialiser
+from bootsmith.host.sandbox.messages import (
     Captured,
     Disconnected,
     Mapped,

@@ -17,7 +17,7 @@ import time
 from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple, TypeAlias
 
-from bootsmith.host.inode_record import HARD_LINK, DataRun, InodeRecord, Xattrs
+from bootsmith.host.sandbox.inode_record import HARD_LINK, DataRun, InodeRecord, Xattrs
 
 _CLOCK_REALTIME_COARSE = 5  # <linux/time.h>
 _COPY_BYTES = 8 << 20

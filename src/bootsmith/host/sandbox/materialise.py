@@ -16,7 +16,7 @@ import os
 import stat
 from collections.abc import Sequence
 
-from bootsmith.host.inode_record import HARD_LINK, InodeRecord
+from bootsmith.host.sandbox.inode_record import HARD_LINK, InodeRecord
 
 _KERNEL_COPY_BYTES = 128 << 10  # below this, a write from the mapping costs fewer system calls
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
