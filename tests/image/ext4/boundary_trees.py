@@ -131,7 +131,7 @@ _ENTRIES: dict[str, dict[bytes, Entry]] = {
         **{b"l%05d" % i: HardLink(b"f") for i in range(64_999)},  # type: ignore[arg-type]
     },
     "owners": {
-        b"%d" % n: file_of(b"", uid=n, gid=n ^ 1) for n in (0, 65_535, 65_536, (1 << 32) - 2)
+        b"%d" % n: file_of(b"", uid=n, gid=n // 2) for n in (0, 65_535, 65_536, (1 << 32) - 2)
     },
     "modes": {b"%o" % mode: file_of(b"", mode=mode) for mode in (0, 0o777, 0o4755, 0o2711, 0o7777)},
     "times": _at(-(1 << 31), -1, 0, (1 << 31) - 1, 1 << 31, 1 << 32, (1 << 33) + 7, 15_032_385_534),

@@ -64,7 +64,7 @@ def test_device_numbers_linux_does_not_have(major: int, minor: int) -> None:
         encode_device(major, minor)
 
 
-@pytest.mark.parametrize(("uid", "gid"), [(1 << 32, 0), (0, 1 << 32), (-1, 0), (0, -1)])
+@pytest.mark.parametrize(("uid", "gid"), [((1 << 32) - 1, 0), (0, (1 << 32) - 1), (-1, 0), (0, -1)])
 def test_owners_linux_does_not_have(uid: int, gid: int) -> None:
     with pytest.raises(ImageError):
         check_ids(uid, gid)

@@ -26,7 +26,7 @@ _UNUSED = bytes(INODE_BYTES)
 _SECOND = 1_000_000_000
 _TIME_MIN_S = -(1 << 31)
 _TIME_MAX_S = (1 << 34) - (1 << 31) - 1  # two more bits: the year 2446
-_ID_MAX = (1 << 32) - 1
+_ID_MAX = (1 << 32) - 2  # the one above means "no id"
 _MAJOR_BITS, _MINOR_BITS = 12, 20
 
 
