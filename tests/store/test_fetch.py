@@ -121,9 +121,21 @@ def test_wrong_bytes_are_refused_and_not_asked_for_again(tmp_path: Path) -> None
     assert leftovers(tmp_path) == []
 
 
-def test_more_bytes_than_promised_are_refused(tmp_path: Path) -> None:
-    with serve({"a": DATA + b"!"}) as server, pytest.raises(IntegrityError, match="bytes instead"):
+@pytest.mark.parametrize("served", [DATA + b"!", DATA[:-1], b""], ids=["more", "less", "none"])
+def test_another_size_than_promised_is_refused_at_once(tmp_path: Path, served: bytes) -> None:
+    with serve({"a": served}) as server:
+        with pytest.raises(IntegrityError, match="instead of"):
+            fetcher(tmp_path).fetch([blob(server.url + "a")])
+        assert len(server.requests) == 1
+
+
+def test_a_file_that_shrank_since_the_first_half_came(tmp_path: Path) -> None:
+    partial = tmp_path / "store" / "partial" / Digest.of(DATA).hex
+    partial.parent.mkdir(parents=True)
+    partial.write_bytes(DATA[:1000])
+    with serve({"a": DATA[:500]}) as server, pytest.raises(IntegrityError):
         fetcher(tmp_path).fetch([blob(server.url + "a")])
+    assert partial.read_bytes() == b""
 
 
 def test_a_continued_download_with_a_wrong_half_is_fetched_whole_once(tmp_path: Path) -> None:

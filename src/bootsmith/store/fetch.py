@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from bootsmith.errors import FetchError, ImageError, IntegrityError
 from bootsmith.host.clock import pause
-from bootsmith.host.http import HttpClient
+from bootsmith.host.http import Answer, HttpClient
 from bootsmith.host.object_folder import check_descriptor
 from bootsmith.host.partial_file import PartialFile
 from bootsmith.model.digest import Descriptor, RemoteBlob
@@ -22,6 +22,8 @@ from bootsmith.store.blobs import Store
 
 _TRIES = 4
 _PARALLEL = 8
+_PARTIAL_CONTENT = 206
+_RANGE_NOT_SATISFIABLE = 416
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,9 +105,10 @@ class Fetcher:
             continued = partial.size_bytes
             headers = {"Range": f"bytes={continued}-"} if continued else {}
             with self.http.get(url, headers=headers) as answer:
-                if continued and answer.status != 206:
+                if continued and answer.status != _PARTIAL_CONTENT:
                     partial.restart()
                     continued = 0
+                _check_announced(answer, expected, url)
                 counted = partial.size_bytes
                 self.reporter.transferred(counted)
                 for chunk in answer.body:
@@ -117,8 +120,11 @@ class Fetcher:
             partial.close()
             _check_complete(partial, expected, url)
             self._accept(partial, blob, url, continued=continued > 0)
-        except FetchError:
+        except FetchError as error:
             self.reporter.transferred(-counted)
+            if error.status == _RANGE_NOT_SATISFIABLE:
+                partial.restart()  # what is here is as long as the file there: it is another one
+                raise _wrong_size(url, "no more than what came before", expected) from error
             raise
         finally:
             partial.close()
@@ -135,6 +141,26 @@ class Fetcher:
             self._transfer(blob, url)
         else:
             self.store.blobs.adopt(partial.path, blob.descriptor)
+
+
+def _check_announced(answer: Answer, expected: Descriptor, url: str) -> None:
+    """Do not begin to fetch what is said to be something else."""
+    if answer.status == _PARTIAL_CONTENT:
+        total = answer.headers.get("content-range", "").rpartition("/")[2]
+    else:
+        total = answer.headers.get("content-length", "")
+    if total.isdigit() and int(total) != expected.size_bytes:
+        raise _wrong_size(url, f"{total} bytes", expected)
+
+
+def _wrong_size(url: str, actual: str, expected: Descriptor) -> IntegrityError:
+    return IntegrityError(
+        f"{url} has {actual} instead of {expected.size_bytes} bytes",
+        url=url,
+        expected=f"{expected.size_bytes} bytes",
+        actual=actual,
+        hint="the mirror is damaged or in the middle of an update: try another one, or later",
+    )
 
 
 def _check_complete(partial: PartialFile, expected: Descriptor, url: str) -> None:
