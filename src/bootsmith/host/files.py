@@ -203,6 +203,19 @@ def is_plain_file(path: Path) -> bool:
         return False
 
 
+def file_identity(path: Path) -> str:
+    """A text that changes whenever the file at ``path`` is written to or replaced.
+
+    The kernel moves the change time with every write and no program can set it.  Raises
+    ``HostError`` when there is no file.
+    """
+    try:
+        found = path.lstat()
+    except OSError as error:
+        raise host_error(error, "read", path) from error
+    return f"{found.st_dev}:{found.st_ino}:{found.st_size}:{found.st_mtime_ns}:{found.st_ctime_ns}"
+
+
 def read_whole(path: Path, *, most_bytes: int = 64 << 20) -> bytes:
     """The content of a small file.  Raises ``HostError``, also when it is not small."""
     with FileSource(path) as source:

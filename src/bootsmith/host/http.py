@@ -7,7 +7,6 @@ settings (``HTTPS_PROXY``, ``NO_PROXY``, ``SSL_CERT_FILE`` …) are honoured.
 from __future__ import annotations
 
 import os
-import ssl
 import threading
 import urllib.parse
 import urllib.request
@@ -99,11 +98,10 @@ class HttpClient:
         proxy = "" if bypassed else self._proxies.get(parts.scheme, "")
         with self._lock:
             if proxy not in self._pools:
-                tls = ssl.create_default_context()
                 self._pools[proxy] = (
-                    urllib3.ProxyManager(proxy, maxsize=_PARALLEL, ssl_context=tls)
+                    urllib3.ProxyManager(proxy, maxsize=_PARALLEL)
                     if proxy
-                    else urllib3.PoolManager(maxsize=_PARALLEL, ssl_context=tls)
+                    else urllib3.PoolManager(maxsize=_PARALLEL)
                 )
             return self._pools[proxy]
 

@@ -6,9 +6,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bootsmith._version import __version__
-from bootsmith.errors import BootsmithError
 from bootsmith.host.environment import own_sources_digest
-from bootsmith.host.files import FileSink, read_whole
+from bootsmith.host.files import FileSink
 from bootsmith.host.publish import publish_folder
 from bootsmith.manifest.manifest import (
     INITRAMFS_NAME,
@@ -18,7 +17,6 @@ from bootsmith.manifest.manifest import (
     ROOTFS_NAME,
     Artifact,
     Manifest,
-    decode_manifest,
     encode_manifest,
 )
 from bootsmith.pipeline.artifacts import ext4_options, write_artifacts
@@ -26,9 +24,9 @@ from bootsmith.pipeline.boot_layer import boot_layer
 from bootsmith.pipeline.debian_root import install_debian, kernel_tree
 from bootsmith.pipeline.guest_layer import add_guest, guest_files
 from bootsmith.pipeline.planning import make_plan
+from bootsmith.pipeline.published import Published
 from bootsmith.pipeline.request import BuildRequest
 from bootsmith.pipeline.steps import StepRunner
-from bootsmith.pipeline.verify import image_problems
 from bootsmith.pipeline.workbench import Workbench
 from bootsmith.plan.build_plan import BuildPlan, InstallPackages
 from bootsmith.plan.lock import Lock, encode_lock
@@ -51,7 +49,8 @@ def build(request: BuildRequest, bench: Workbench) -> Manifest:
     lock = _lock(request, bench)
     guest = guest_files(request, bench)
     plan = make_plan(request, lock, guest, bench)
-    finished = _finished(request.output, plan, lock)
+    published = Published(output=request.output, store=bench.store)
+    finished = published.find(plan, lock, builder=_builder())
     if finished is not None:
         report.stage("Nothing has changed")
         return finished
@@ -79,6 +78,7 @@ def build(request: BuildRequest, bench: Workbench) -> Manifest:
         manifest = _manifest(request, lock, plan, artifacts, epoch_s=epoch_s)
         _write(staging / LOCK_NAME, encode_lock(lock))
         _write(staging / MANIFEST_NAME, encode_manifest(manifest))
+    published.remember(manifest)
     return manifest
 
 
@@ -117,19 +117,6 @@ def _assemble(
     for step, step_id in others:
         tree = runner.carry_out(tree, step, step_id)
     return tree, installed.epoch_s
-
-
-def _finished(output: Path, plan: BuildPlan, lock: Lock) -> Manifest | None:
-    """The manifest at ``output`` if the image there is what this plan makes, all of it right."""
-    try:
-        manifest = decode_manifest(read_whole(output / MANIFEST_NAME))
-        if manifest.plan_id != str(plan.id) or manifest.record.get("builder") != _builder():
-            return None
-        if read_whole(output / LOCK_NAME) != encode_lock(lock):
-            return None
-    except BootsmithError:
-        return None  # there is no image, or not a whole one: it is built
-    return None if image_problems(output, manifest) else manifest
 
 
 def _manifest(

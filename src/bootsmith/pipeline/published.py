@@ -1,0 +1,74 @@
+"""What an output folder already holds: whether a build has anything to do."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from bootsmith.errors import BootsmithError
+from bootsmith.host.files import file_identity, read_whole
+from bootsmith.host.object_folder import RecordFolder
+from bootsmith.manifest.manifest import LOCK_NAME, MANIFEST_NAME, Manifest, decode_manifest
+from bootsmith.model.digest import Digest
+from bootsmith.pipeline.verify import image_problems
+from bootsmith.plan.build_plan import BuildPlan
+from bootsmith.plan.lock import Lock, encode_lock
+from bootsmith.store.blobs import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """An output folder, and what the store remembers of its files.
+
+    Hashing half a gigabyte takes longer than everything else an unchanged build does, so files
+    that were right once and have the same identity since are not hashed again.
+    """
+
+    output: Path
+    store: Store
+
+    def find(self, plan: BuildPlan, lock: Lock, *, builder: Mapping[str, str]) -> Manifest | None:
+        """The manifest of the image there if it is what ``plan`` makes, all of it right."""
+        try:
+            manifest = decode_manifest(read_whole(self.output / MANIFEST_NAME))
+            is_the_same = (
+                manifest.plan_id == str(plan.id)
+                and manifest.record.get("builder") == builder
+                and read_whole(self.output / LOCK_NAME) == encode_lock(lock)
+            )
+            if not is_the_same:
+                return None
+            if self._remembered() != self._identities(manifest):
+                if image_problems(self.output, manifest):
+                    return None
+                self.remember(manifest)
+        except BootsmithError:
+            return None  # there is no image, or not a whole one: it is built
+        return manifest
+
+    def remember(self, manifest: Manifest) -> None:
+        """The files there are what ``manifest`` says: they were just written, or checked."""
+        text = json.dumps(self._identities(manifest), sort_keys=True)
+        self._records().write(self._key(), text.encode())
+
+    def _identities(self, manifest: Manifest) -> dict[str, str]:
+        """By name, each with the digest it had, so that a forged manifest is no match."""
+        return {
+            artifact.name: f"{artifact.digest} {file_identity(self.output / artifact.name)}"
+            for artifact in manifest.artifacts.values()
+        }
+
+    def _remembered(self) -> object:
+        text = self._records().read(self._key())
+        try:
+            return json.loads(text) if text else None
+        except ValueError:
+            return None  # damaged: the files are hashed
+
+    def _records(self) -> RecordFolder:
+        return RecordFolder(self.store.root / "published")
+
+    def _key(self) -> str:
+        return Digest.of(str(self.output.absolute()).encode("utf-8", "surrogateescape")).hex
