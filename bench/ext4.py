@@ -138,7 +138,8 @@ def _tar(*arguments: str | Path) -> None:
 
 
 def _mke2fs(*arguments: str | Path) -> None:
-    subprocess.run(["mke2fs", "-q", "-F", "-t", "ext4", "-b", "4096", *arguments], check=True)
+    argv = ["mke2fs", "-q", "-F", "-t", "ext4", "-b", "4096", *arguments]
+    subprocess.run(argv, check=True, stderr=subprocess.DEVNULL)
 
 
 def _mke2fs_version() -> str:

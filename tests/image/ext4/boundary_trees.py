@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 
 from bootsmith.image.ext4.htree import ROOT_LIMIT
+from bootsmith.model.guest_path import GuestPath
 from bootsmith.tree.entry import (
     Device,
     Directory,
@@ -119,16 +120,16 @@ _ENTRIES: dict[str, dict[bytes, Entry]] = {
     },
     "fifo": {b"f": Fifo(Metadata(0o640, 3, 4, 5))},
     "hard links": {
-        b"a": HardLink(b"z"),  # type: ignore[arg-type]
+        b"a": HardLink(GuestPath(b"z")),
         b"d": DIRECTORY,
-        b"d/l": HardLink(b"z"),  # type: ignore[arg-type]
-        b"d/m": HardLink(b"d/n"),  # type: ignore[arg-type]
+        b"d/l": HardLink(GuestPath(b"z")),
+        b"d/m": HardLink(GuestPath(b"d/n")),
         b"d/n": Device(Metadata(0o600), is_block=False, major=5, minor=1),
         b"z": file_of(b"shared"),
     },
     "as many hard links as there can be": {
         b"f": file_of(b"popular"),
-        **{b"l%05d" % i: HardLink(b"f") for i in range(64_999)},  # type: ignore[arg-type]
+        **{b"l%05d" % i: HardLink(GuestPath(b"f")) for i in range(64_999)},
     },
     "owners": {
         b"%d" % n: file_of(b"", uid=n, gid=n // 2) for n in (0, 65_535, 65_536, (1 << 32) - 2)

@@ -9,6 +9,8 @@ import pytest
 from bootsmith.errors import ArchiveError, ImageError
 from bootsmith.host.files import FileSource
 from bootsmith.image.ext4 import Ext4Reader, Profile, plan_ext4
+from bootsmith.image.ext4.inventory import take_inventory
+from bootsmith.model.guest_path import GuestPath
 from bootsmith.tree.entry import (
     BlobSlice,
     Device,
@@ -35,7 +37,6 @@ from tests.support.ext4_images import (
     tree_of,
     write_image,
 )
-from tests.support.judges import judge
 from tests.support.memory_blobs import MemoryBlobs
 
 _TOO_LARGE_FOR_MEMORY = {"only a hole", "over four gigabytes"}
@@ -56,26 +57,24 @@ def test_e2fsck_and_reader_agree(name: str, tmp_path: Path) -> None:
         assert comparable(found, ImageBlob(source)) == comparable(tree, MemoryBlobs())
 
 
+@pytest.mark.parametrize(("count", "links"), [(64_998, 65_000), (64_999, 1)])
+def test_subdirectories_beyond_what_ext4_counts(count: int, links: int) -> None:
+    inventory = take_inventory(many_subdirectories(count), created_s=0)
+    assert inventory.links[inventory.numbers[GuestPath(b"d")]] == links
+
+
 @pytest.mark.judge
-@pytest.mark.parametrize(
-    ("count", "links"),
-    [
-        (64_998, 65_000),
-        (64_999, 1),
-    ],
-)
-def test_subdirectories_beyond_what_ext4_counts(count: int, links: int, tmp_path: Path) -> None:
+def test_e2fsck_accepts_uncounted_subdirectories(tmp_path: Path) -> None:
     path = tmp_path / "image"
-    write_image(path, many_subdirectories(count))
+    write_image(path, many_subdirectories(64_999))
     e2fsck(path)
-    assert f"Links: {links} " in judge("debugfs", "-R", "stat /d", path)
 
 
 def test_sparse_content_lies_where_it_should(tmp_path: Path) -> None:
     path = tmp_path / "image"
     write_image(path, BOUNDARIES["over four gigabytes"])
     with FileSource(path) as source:
-        entry = Ext4Reader(source).read_tree(IMAGE)[b"s"]  # type: ignore[index]
+        entry = Ext4Reader(source).read_tree(IMAGE)[GuestPath(b"s")]
         assert isinstance(entry, RegularFile)
         assert isinstance(entry.content, SparseContent)
         assert entry.content.size_bytes == 5 << 30
@@ -106,7 +105,7 @@ BAD: dict[str, dict[bytes, Entry]] = {
     "lost+found is a file": {b"lost+found": file_of(b"")},
     "too many hard links": {
         b"f": file_of(b""),
-        **{b"l%05d" % i: HardLink(b"f") for i in range(65_000)},  # type: ignore[arg-type]
+        **{b"l%05d" % i: HardLink(GuestPath(b"f")) for i in range(65_000)},
     },
     "runs that overlap": {
         b"s": RegularFile(

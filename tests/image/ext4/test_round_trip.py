@@ -76,7 +76,7 @@ def test_where_content_comes_from_does_not_matter() -> None:
 
 def test_an_image_read_back_gives_the_same_image() -> None:
     tree = tree_of(
-        {b"a": RegularFile(PLAIN, InlineBytes(b"x" * 9000)), b"b": HardLink(b"a")}  # type: ignore[arg-type]
+        {b"a": RegularFile(PLAIN, InlineBytes(b"x" * 9000)), b"b": HardLink(GuestPath(b"a"))}
     )
     image = image_bytes(tree)
     with tempfile.TemporaryDirectory() as directory:

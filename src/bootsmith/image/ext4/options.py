@@ -28,7 +28,8 @@ class Ext4Options:
     ``uuid`` and ``hash_seed`` are 16 bytes each and should come from the plan's id.
     ``created_s`` stands in the superblock, in the journal and in a ``lost+found`` that the
     tree does not have.  With ``size_bytes`` the image has exactly that size; without, it has
-    the smallest that leaves ``free_bytes`` for new content.  ``free_inodes`` is the least
+    the smallest that leaves ``free_bytes`` in unused blocks (of which a kernel that mounts it
+    keeps up to 2 % of the image, at most 16 MiB, to itself).  ``free_inodes`` is the least
     number of new files it must take; ``None`` means one per 16 KiB of free space for the
     profile ``rw``, none for ``ro``.
     """
