@@ -74,12 +74,24 @@ def suite_of(
     arch: str = "amd64",
     release_fields: str = "",
 ) -> Suite:
+    return suite_of_text(
+        packages_text(packages, arch=arch),
+        name=name,
+        archive=archive,
+        release_fields=release_fields,
+    )
+
+
+def suite_of_text(
+    packages: bytes, *, name: str = "stable", archive: str = "debian", release_fields: str = ""
+) -> Suite:
+    """A suite with one index, of that text."""
     text = f"Suite: {name}\nCodename: {name}-code\nArchitectures: amd64 arm64\n{release_fields}"
     text += "Date: Sat, 01 Jan 2022 00:00:00 UTC\nSHA256:\n"
     return Suite(
         repository=Repository(archive=archive, suite=name),
         trusted=TrustedRelease(release=Release.parse(text.encode()), signers=("TEST",)),
-        indexes=(index_of(packages_text(packages, arch=arch)),),
+        indexes=(index_of(packages),),
     )
 
 
