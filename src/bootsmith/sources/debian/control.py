@@ -55,37 +55,40 @@ def parse_paragraphs(data: bytes) -> Iterator[Paragraph]:
     continuation and for a field that stands twice in a paragraph.
     """
     fields: dict[str, str] = {}
+    names: set[str] = set()  # in lower case
     name = ""
-    offset = 0
     # Bytes that are not UTF-8 occur in old maintainers' names; they must survive a round trip.
-    for line in data.decode("utf-8", "surrogateescape").split("\n"):
-        if line.startswith("#"):
-            pass
-        elif not line or line.isspace():
-            if fields:
-                yield Paragraph(fields)
-            fields, name = {}, ""
-        elif line[0] in " \t":
-            if not name:
-                raise _malformed("a continuation line without a field before it", line, offset)
-            fields[name] += "\n" + line[1:].rstrip()
-        else:
-            name, value = _field(line, offset)
-            if name in fields or any(name.lower() == known.lower() for known in fields):
-                raise _malformed(f"the field {name} stands twice", line, offset)
-            fields[name] = value
-        offset += len(line.encode("utf-8", "surrogateescape")) + 1
+    lines = data.decode("utf-8", "surrogateescape").split("\n")
+    for number, line in enumerate(lines):
+        if line[:1] in ("", " ", "\t", "\r", "#"):
+            if line.startswith("#"):
+                continue
+            if not line or line.isspace():
+                if fields:
+                    yield Paragraph(fields)
+                fields, names, name = {}, set(), ""
+            elif name:
+                fields[name] += "\n" + line[1:].rstrip()
+            else:
+                raise _malformed("a continuation line without a field before it", lines, number)
+            continue
+        name, colon, value = line.partition(":")
+        if not colon or not name or name != "".join(name.split()) or name[0] == "-":
+            what = "a field is a name without blanks, a colon and a value"
+            raise _malformed(what, lines, number)
+        lowered = name.lower()
+        if lowered in names:
+            raise _malformed(f"the field {name} stands twice", lines, number)
+        names.add(lowered)
+        fields[name] = value.strip()
     if fields:
         yield Paragraph(fields)
 
 
-def _field(line: str, offset: int) -> tuple[str, str]:
-    name, colon, value = line.partition(":")
-    if not colon or not name or name != "".join(name.split()) or name[0] == "-":
-        raise _malformed("a field is a name without blanks, a colon and a value", line, offset)
-    return name, value.strip()
-
-
-def _malformed(what: str, line: str, offset: int) -> ArchiveError:
-    shown = line.encode("utf-8", "backslashreplace").decode()
-    return ArchiveError(f"malformed control data: {what}: {shown[:80]!r}", offset=offset)
+def _malformed(what: str, lines: list[str], number: int) -> ArchiveError:
+    before = "".join(line + "\n" for line in lines[:number])
+    shown = lines[number].encode("utf-8", "backslashreplace").decode()
+    return ArchiveError(
+        f"malformed control data: {what}: {shown[:80]!r}",
+        offset=len(before.encode("utf-8", "surrogateescape")),
+    )

@@ -163,13 +163,14 @@ class PackagesIndex:
         """The packages of that name."""
         return [self._read(place) for place in self._names.places(name.encode())]
 
-    def providing(self, name: str) -> list[Paragraph]:
-        """The packages that provide that name, whatever they are called."""
-        return [self._read(place) for place in self._provided.places(name.encode())]
+    def providing(self, name: str) -> list[str]:
+        """The names of the packages that provide that name."""
+        return [self._read_name(place) for place in self._provided.places(name.encode())]
 
-    def marked(self, mark: str) -> list[Paragraph]:
-        """The packages that are ``essential``, ``required``, ``important`` or ``standard``."""
-        return [self._read(place) for place in self._marks.places(mark.encode())]
+    def marked(self, mark: str) -> list[str]:
+        """The names of the packages that are ``essential``, ``required``, ``important`` or
+        ``standard``."""
+        return [self._read_name(place) for place in self._marks.places(mark.encode())]
 
     def rank(self, name: str) -> int | None:
         """How early the name of a package in this file is first mentioned in it."""
@@ -182,6 +183,10 @@ class PackagesIndex:
 
     def _read(self, place: Place) -> Paragraph:
         return parse_paragraph(self._packages.read_at(place.offset, place.size_bytes))
+
+    def _read_name(self, place: Place) -> str:
+        text = self._packages.read_at(place.offset, place.size_bytes)
+        return _value(text, _PACKAGE).decode("ascii", "replace")
 
 
 class _Table(NamedTuple):

@@ -120,10 +120,10 @@ class Universe:
         """The candidates that provide ``name``, in the order apt prefers them."""
         if name not in self._providers:
             names = {
-                paragraph["Package"]
+                provider
                 for suite in self.suites
                 for index in suite.indexes
-                for paragraph in index.providing(name)
+                for provider in index.providing(name)
             }
             found = [
                 package
@@ -160,10 +160,7 @@ class Universe:
 
     def _marked(self, mark: str) -> Iterator[DebianPackage]:
         names = {
-            paragraph["Package"]
-            for suite in self.suites
-            for index in suite.indexes
-            for paragraph in index.marked(mark)
+            name for suite in self.suites for index in suite.indexes for name in index.marked(mark)
         }
         return self._candidates(names)
 
