@@ -203,6 +203,18 @@ def is_plain_file(path: Path) -> bool:
         return False
 
 
+def free_bytes(folder: Path) -> int:
+    """How much this user can still write on the disk that ``folder`` is, or would be, on."""
+    place = folder.absolute()
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    try:
+        found = os.statvfs(place)
+    except OSError as error:
+        raise host_error(error, "read", place) from error
+    return found.f_bavail * found.f_frsize
+
+
 def file_identity(path: Path) -> str:
     """A text that changes whenever the file at ``path`` is written to or replaced.
 
