@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Self
 
 from bootsmith.host.files import host_error
 from bootsmith.host.guardian import Guardian
+from bootsmith.host.publish import sync_folder
 
 
 class RuntimeFolder:
@@ -27,6 +29,22 @@ class RuntimeFolder:
         except BaseException:
             self._remove()
             raise
+
+    def keep(self, made: Path, target: Path) -> None:
+        """Move a file out of the folder to ``target``, in one step and for good.
+
+        Both must lie on one file system.  Raises ``HostError`` when it cannot be done.
+        """
+        try:
+            fd = os.open(made, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                os.fsync(fd)
+            finally:
+                os.close(fd)
+            made.replace(target)
+            sync_folder(target.absolute().parent)
+        except OSError as error:
+            raise host_error(error, "write", target) from error
 
     def close(self) -> None:
         """Remove the folder with all that is in it; a second call does nothing."""

@@ -1,27 +1,41 @@
-"""Making sure that an image is never written to."""
+"""Disks that change while their images do not."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
 
+from bootsmith.errors import VMError
 from bootsmith.host.process import run
+from bootsmith.vm.checkpoint import copy_changes
 from bootsmith.vm.machine import DiskFormat, DiskMode, Drive
 
 
 def with_overlays(drives: tuple[Drive, ...], folder: Path) -> tuple[Drive, ...]:
-    """``drives`` as QEMU shall open them: those in mode ``cow`` as fresh overlays in ``folder``.
+    """``drives`` as QEMU shall open them: those in mode ``cow`` as overlays in ``folder``.
 
     Raises ``ToolMissing`` without qemu-img, ``CommandFailed`` when an image is not what its
-    format says.
+    format says, ``VMError`` when a disk shall grow that is not ``cow``.
     """
     return tuple(
-        _overlay(drive, folder / f"drive{index}.qcow2") if drive.mode is DiskMode.COW else drive
-        for index, drive in enumerate(drives)
+        _opened(drive, folder / f"drive{index}.qcow2") for index, drive in enumerate(drives)
     )
 
 
-def _overlay(drive: Drive, path: Path) -> Drive:
+def _opened(drive: Drive, overlay: Path) -> Drive:
+    if drive.mode is not DiskMode.COW:
+        if drive.size_bytes is not None or drive.checkpoint is not None:
+            raise VMError(
+                f"a disk in mode {drive.mode.value} can neither grow nor begin with a checkpoint",
+                hint="use the mode cow",
+            )
+        return drive
     image = drive.path.resolve()
-    run(("qemu-img", "create", "-q", "-f", "qcow2", "-F", drive.format.value, "-b", image, path))
-    return replace(drive, path=path, format=DiskFormat.QCOW2)
+    if drive.checkpoint is None:
+        create = ("qemu-img", "create", "-q", "-f", "qcow2", "-F", drive.format.value)
+        run((*create, "-b", image, overlay))
+    else:
+        copy_changes(drive.checkpoint, overlay, image=image, image_format=drive.format)
+    if drive.size_bytes is not None:
+        run(("qemu-img", "resize", "-q", "-f", "qcow2", overlay, str(drive.size_bytes)))
+    return replace(drive, path=overlay, format=DiskFormat.QCOW2, size_bytes=None, checkpoint=None)

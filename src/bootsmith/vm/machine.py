@@ -65,11 +65,17 @@ class Network(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drive:
-    """A virtio-blk disk.  ``format`` is that of the file at ``path``."""
+    """A virtio-blk disk.  ``format`` is that of the file at ``path``.
+
+    In mode ``cow`` the disk may be made larger than the image, up to ``size_bytes``, and may
+    begin with the changes that ``checkpoint`` holds.
+    """
 
     path: Path
     format: DiskFormat = DiskFormat.RAW
     mode: DiskMode = DiskMode.COW
+    size_bytes: int | None = None
+    checkpoint: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

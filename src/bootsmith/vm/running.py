@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Self
 
 from bootsmith.errors import AgentError, VMError
@@ -14,8 +15,9 @@ from bootsmith.host.temporary import RuntimeFolder
 from bootsmith.vm import qmp
 from bootsmith.vm.acceleration import Decision
 from bootsmith.vm.agent import Agent
+from bootsmith.vm.checkpoint import save_changes
 from bootsmith.vm.console import Console
-from bootsmith.vm.machine import AGENT_PORT, MachineSpec
+from bootsmith.vm.machine import AGENT_PORT, DiskMode, Drive, MachineSpec
 
 # Everything written reaches the disk before the power goes; "o" needs no help of the guest's
 # programs, whatever its init is.
@@ -107,13 +109,36 @@ class RunningMachine:
         Takes about ``timeout_s`` at most.  A second call does nothing.
         """
         with self._ending:
-            if self._has_ended:
-                return
-            deadline = Deadline.after(timeout_s)
+            if not self._has_ended:
+                try:
+                    self._power_off(timeout_s)
+                finally:
+                    self._end()
+
+    def checkpoint(
+        self, target: Path, *, image: Drive, build_id: str, timeout_s: float = 10.0
+    ) -> None:
+        """Stop, and keep what the guest has changed on its first disk in ``target``.
+
+        ``image`` is that disk as it was specified.  Raises ``VMError`` when the machine has
+        already ended or its disk keeps no changes, ``HostError`` when they cannot be written.
+        """
+        with self._ending:
+            if self._has_ended or image.mode is not DiskMode.COW:
+                raise VMError(
+                    "there are no changes to keep",
+                    hint="make a checkpoint of a running machine whose root mode is cow",
+                )
             try:
-                if self.status() is None:
-                    self._ask_to_power_off(deadline)
-                    self._child.wait(deadline.remaining_s())
+                self._power_off(timeout_s)
+                self._child.terminate()
+                save_changes(
+                    self.spec.drives[0].path,
+                    target,
+                    image=image.path,
+                    image_format=image.format,
+                    build_id=build_id,
+                )
             finally:
                 self._end()
 
@@ -123,6 +148,12 @@ class RunningMachine:
             if not self._has_ended:
                 self._child.kill()
                 self._end()
+
+    def _power_off(self, timeout_s: float) -> None:
+        deadline = Deadline.after(timeout_s)
+        if self.status() is None:
+            self._ask_to_power_off(deadline)
+            self._child.wait(deadline.remaining_s())
 
     def _ask_to_power_off(self, deadline: Deadline) -> None:
         try:
