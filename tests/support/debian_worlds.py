@@ -32,7 +32,7 @@ def made_up_worlds(seed: int, *, count: int, conflicts: float) -> MadeUp:
     for number in range(count):
         own = [f"w{number}-{letter}" for letter in _LETTERS]
         packages |= {name: _fields(dice, own, f"w{number}-v", conflicts) for name in own}
-        requests.append(tuple(dice.sample(own, dice.choice((1, 1, 2)))))
+        requests.append(tuple(sorted(dice.sample(own, dice.choice((1, 1, 2))))))
     return MadeUp(packages, tuple(requests))
 
 
@@ -53,9 +53,9 @@ def _fields(dice: random.Random, own: Sequence[str], virtual: str, conflicts: fl
 
 
 def random_requests(seed: int, names: Sequence[str], count: int) -> list[tuple[str, ...]]:
-    """Requests for one to five of ``names``."""
+    """Requests for one to five of ``names``, sorted, as the solver takes them."""
     dice = random.Random(seed)
-    return [tuple(dice.sample(names, dice.choice((1, 1, 2, 3, 5)))) for _ in range(count)]
+    return [tuple(sorted(dice.sample(names, dice.choice((1, 1, 2, 3, 5))))) for _ in range(count)]
 
 
 def neighbourhood(universe: Universe, packages: Sequence[DebianPackage]) -> list[DebianPackage]:

@@ -179,6 +179,11 @@ def test_choice(world: Mapping[str, str], asked: str, expected: str) -> None:
     assert chosen(world, *asked.split()) == expected
 
 
+def test_the_order_of_a_request_makes_no_difference() -> None:
+    world = {"a": "Depends: x | y", "b": "Depends: y", "x": "", "y": ""}
+    assert chosen(world, "a", "b") == chosen(world, "b", "a", "b") == "a b x y"
+
+
 def test_recommends_on_request() -> None:
     world = {"a": "Recommends: b | c, d, nowhere", "b": "Depends: nowhere", "c": "", "d": ""}
     assert chosen(world, "a", with_recommends=True) == "a c d"

@@ -45,7 +45,7 @@ class Solution:
 
 
 def solve(universe: Universe, request: Request) -> Solution:
-    """The packages to install for ``request``.
+    """The packages to install for ``request``, whatever the order of its items.
 
     Raises ``PackageNotFound`` when something asked for or depended upon does not exist,
     ``VersionConflict`` when it exists but cannot be had together with the rest, and
@@ -54,7 +54,7 @@ def solve(universe: Universe, request: Request) -> Solution:
     excluded = frozenset(item.name for item in request.items if item.is_exclusion)
     items = [item for item in request.items if not item.is_exclusion]
     universe = universe.pinned(_pins(universe, items))
-    asked = [requested_package(universe, item).name for item in items]
+    asked = sorted({requested_package(universe, item).name for item in items})
     essential = [] if request.base is BaseSet.NOTHING else universe.essential()
     others = [one for name in request.base.priorities for one in universe.of_priority(name)]
     search = _Search(universe, excluded, with_recommends=request.with_recommends)
@@ -67,7 +67,7 @@ def solve(universe: Universe, request: Request) -> Solution:
     )
     return Solution(
         packages=tuple(chosen[name].package for name in sorted(chosen)),
-        asked=tuple(sorted(set(asked))),
+        asked=tuple(asked),
         reasons=tuple(str(chosen[name].goal) for name in sorted(chosen)),
     )
 
