@@ -218,6 +218,16 @@ def test_an_accelerator_that_hangs_or_fails_is_found_out(tmp_path: Path) -> None
         running.kill()
 
 
+def test_a_broken_image_is_not_blamed_on_the_accelerator(tmp_path: Path) -> None:
+    facts = replace(
+        acceleration_facts(), kvm_problem=None, kvm_modules=(), hvf_problem=None, arch=Arch.X86_64
+    )
+    state = tmp_path / "state"
+    with pytest.raises(VMError, match="kernel"):
+        start_machine(machine(tmp_path / "missing"), StartOptions(state_folder=state), facts=facts)
+    assert not acceleration_facts(state).hung_before
+
+
 _PROGRAM = """
 import sys, tempfile
 from pathlib import Path

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from bootsmith.errors import BootTimeout, VMError
+from bootsmith.errors import BootTimeout, HostError, VMError
 from bootsmith.host.acceleration import AccelerationFacts, acceleration_facts, note_hang
 from bootsmith.host.channel import Channel
 from bootsmith.host.child import Child
@@ -67,24 +67,27 @@ def start_machine(
     try:
         return _start(spec, decision, options)
     except _NoSignOfLife as silence:
-        decision = _after_silence(decision.accelerator, silence, options)
-    options.reporter.warning(decision.reason)
-    return _start(spec, decision, options)
+        reason = f"emulation, because under {decision.accelerator} {silence}"
+    options.reporter.warning(reason)
+    machine = _start(spec, Decision(accelerator=Accelerator.TCG, reason=reason), options)
+    # Only now is it known that the accelerator was to blame, and not the guest.
+    _remember(options)
+    return machine
 
 
 class _NoSignOfLife(VMError):
     """A machine on trial has printed nothing."""
 
 
-def _after_silence(tried: Accelerator, silence: _NoSignOfLife, options: StartOptions) -> Decision:
-    remembered = ""
-    if options.state_folder is not None:
+def _remember(options: StartOptions) -> None:
+    if options.state_folder is None:
+        return
+    try:
         note = note_hang(options.state_folder)
-        remembered = f" (noted in {note} until this machine boots anew)"
-    return Decision(
-        accelerator=Accelerator.TCG,
-        reason=f"emulation, because under {tried} {silence}{remembered}",
-    )
+    except HostError as error:
+        options.reporter.detail(f"acceleration will be tried again next time: {error}")
+    else:
+        options.reporter.detail(f"noted in {note} until this machine boots anew")
 
 
 def _start(spec: MachineSpec, decision: Decision, options: StartOptions) -> RunningMachine:
@@ -159,7 +162,7 @@ def _has_come_up(machine: RunningMachine, trial: Deadline) -> bool:
     on_trial = machine.decision.on_trial and not machine.console.has_output
     failure = machine.failure()
     if on_trial and failure is not None:
-        raise _NoSignOfLife(f"nothing was printed: {failure}")
+        raise _NoSignOfLife(str(failure).splitlines()[0])
     if on_trial and trial.passed:
         raise _NoSignOfLife("the guest printed nothing in time")
     if failure is not None:
