@@ -30,7 +30,7 @@ mount -t tmpfs -o ro small "$1"
 ls -A "$1"
 """
 WITHOUT_QEMU = """
-for qemu in /usr/bin/qemu-system-*; do mount --bind /etc/hostname "$qemu"; done
+for qemu in /usr/bin/qemu-system-*; do mount --bind "$2/manifest.json" "$qemu"; done
 "$1" exec "$2" -- true
 echo "status $?"
 """
