@@ -34,6 +34,7 @@ def gpgv(data: bytes, *, keyring: bytes, signature: bytes | None = None) -> Gpgv
         (folder / "keys.gpg").write_bytes(keyring)
         (folder / "data").write_bytes(data)
         argv: list[str | Path] = ["gpgv", "--homedir", folder, "--status-fd", "1"]
+        argv += ["--weak-digest", "SHA1"]
         argv += ["--keyring", folder / "keys.gpg"]
         if signature is None:
             done = run(

@@ -101,6 +101,8 @@ REFUSED = {
     "text after the signed text": (INRELEASE + b"\nEvil: yes\n", "no OpenPGP signature"),
     "a changed digest": (INRELEASE.replace(b"SHA256:\n ", b"SHA256:\n 0", 1), "a bad signature"),
     "a changed name": (INRELEASE.replace(b"Suite: stable", b"Suite: unstab"), "a bad signature"),
+    "two messages, the first one right": (INRELEASE + OTHER.clearsign(RELEASE), "several"),
+    "two messages, the last one right": (OTHER.clearsign(RELEASE) + INRELEASE, "several"),
     "a foreign signature": (OTHER.clearsign(RELEASE), "not in the keyring"),
     "a cut signature": (
         INRELEASE[: INRELEASE.index(b"-----BEGIN PGP SIGNATURE")]

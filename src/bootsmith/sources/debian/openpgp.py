@@ -80,6 +80,8 @@ def verify_clearsigned(
     body = message.strip()
     if not body.startswith(_CLEARSIGNED) or not body.endswith(_SIGNATURE_END):
         raise _refused(where, "no OpenPGP signature around it", keyring)
+    if body.count(_CLEARSIGNED) != 1:  # which of them is signed depends on who reads it
+        raise _refused(where, "several signed messages in one", keyring)
     return _verify(body + b"\n", None, keyring, now, where)
 
 
