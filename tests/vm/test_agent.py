@@ -186,6 +186,58 @@ def test_digest_of_what_passes_both_ways(agent: Agent) -> None:
     assert result.stdout.split()[0].decode() == hashlib.sha256(data).hexdigest()
 
 
+def test_a_file_goes_there_and_comes_back(agent: Agent, tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    data = hashlib.shake_128(b"file").digest(5_000_001)
+    agent.write_file(str(path), data)
+    assert path.read_bytes() == data
+    assert b"".join(agent.read_file(str(path))) == data
+    agent.write_file("file", [b"short", b"er"], cwd=str(tmp_path))
+    agent.write_file("file", b"LONG", cwd=str(tmp_path), truncate=False)
+    assert path.read_bytes() == b"LONGter"
+    agent.delete_file(str(path))
+    assert not path.exists()
+
+
+def test_an_empty_file(agent: Agent, tmp_path: Path) -> None:
+    agent.write_file(str(tmp_path / "empty"), b"")
+    assert list(agent.read_file(str(tmp_path / "empty"))) == []
+
+
+def test_files_that_cannot_be(agent: Agent, tmp_path: Path) -> None:
+    missing = str(tmp_path / "missing")
+    with pytest.raises(AgentError) as caught:
+        list(agent.read_file(missing))
+    assert caught.value.code == "file_read_failed"
+    with pytest.raises(AgentError) as caught:
+        agent.write_file(f"{missing}/sub", b"x" * 3_000_000)
+    assert caught.value.code == "file_write_failed"
+    with pytest.raises(AgentError) as caught:
+        agent.delete_file(missing)
+    assert caught.value.code == "file_delete_failed"
+    agent.delete_file(missing, missing_ok=True)
+    with pytest.raises(AgentError):
+        agent.delete_file("/", recursive=True, missing_ok=True)
+
+
+def test_a_directory_is_deleted_only_when_that_is_said(agent: Agent, tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    (folder / "sub").mkdir(parents=True)
+    (folder / "sub" / "file").touch()
+    with pytest.raises(AgentError):
+        agent.delete_file(str(folder))
+    agent.delete_file(str(folder), recursive=True)
+    assert not folder.exists()
+
+
+def test_a_file_of_many_chunks_read_half(agent: Agent, tmp_path: Path) -> None:
+    (tmp_path / "large").write_bytes(bytes(64 << 20))
+    pieces = agent.read_file(str(tmp_path / "large"))
+    assert next(pieces)
+    pieces.close()  # type: ignore[attr-defined]
+    assert agent.exec(["true"], timeout_s=60).exit_code == 0
+
+
 def test_an_agent_that_dies_ends_every_command() -> None:
     with agent_process() as (channel, process):
         agent = Agent(channel)

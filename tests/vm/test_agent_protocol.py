@@ -115,14 +115,39 @@ def test_credit_is_returned_for_what_was_consumed() -> None:
         assert len(agent.exec(["cat"], timeout_s=20).stdout) == 4 << 20
 
 
-def test_a_guest_that_cannot_start_its_agent() -> None:
+def test_a_guest_without_the_shared_file_system_runs_commands() -> None:
     def script(guest: ScriptedGuest) -> None:
         guest.send("vfs_error", 0, message="no fuse")
+        guest.send("exec_response", guest.expect("exec_request").id, exit_code=0)
 
     with scripted_guest(script, greet=False) as agent:
-        with pytest.raises(AgentError, match="no fuse") as caught:
-            agent.line.wait_ready(20)
-        assert caught.value.code == "vfs_error"
+        assert agent.line.wait_ready(20)
+        assert agent.line.share_failure == "no fuse"
+        assert agent.exec(["true"], timeout_s=20).exit_code == 0
+
+
+@pytest.mark.parametrize("kind", ["exec_response", "error", "vfs_ready_too"])
+def test_a_wrong_greeting_ends_the_line(kind: str) -> None:
+    def script(guest: ScriptedGuest) -> None:
+        guest.send(kind, 0, code="invalid_request", message="?")
+
+    with scripted_guest(script, greet=False) as agent, pytest.raises(AgentError):
+        agent.line.wait_ready(20)
+
+
+def test_the_extensions_of_our_agent() -> None:
+    def script(guest: ScriptedGuest) -> None:
+        guest.send("sync_done", guest.expect("sync_request").id)
+        guest.send("shutdown_done", guest.expect("shutdown_request").id)
+        number = guest.expect("shutdown_request").id
+        guest.send("error", number, code="invalid_request", message="unknown message type")
+
+    with scripted_guest(script) as agent:
+        agent.sync(timeout_s=20)
+        agent.shut_down(timeout_s=20)
+        with pytest.raises(AgentError) as caught:
+            agent.shut_down(timeout_s=20)
+        assert caught.value.code == "invalid_request"
 
 
 def test_a_guest_that_never_greets() -> None:

@@ -87,17 +87,17 @@ class Agent:
         data: bytes | Iterable[bytes],
         *,
         cwd: str | None = None,
-        append: bool = False,
+        truncate: bool = True,
         timeout_s: float | None = None,
     ) -> None:
-        """Write a file; its old content is replaced unless ``append``.
+        """Write a file from its beginning; without ``truncate`` what is longer stays behind.
 
         Raises ``AgentError`` (code ``file_write_failed``) when it cannot be written.
         """
         deadline = Deadline.after(timeout_s)
         exchange = self.line.open()
         try:
-            request = _located(path, cwd) | {"truncate": not append}
+            request = _located(path, cwd) | {"truncate": truncate}
             exchange.send("file_write_request", request)
             for chunk in (data,) if isinstance(data, bytes) else data:
                 _send_pieces(exchange, chunk)
@@ -124,6 +124,28 @@ class Agent:
             request = _located(path, cwd) | {"force": missing_ok, "recursive": recursive}
             exchange.send("file_delete_request", request)
             _expect(exchange, "file_delete_done", Deadline.after(timeout_s))
+        finally:
+            exchange.close()
+
+    def sync(self, *, timeout_s: float | None = None) -> None:
+        """Have everything written so far on the guest's disks.
+
+        An extension of bootsmith's agent.  Raises ``AgentError`` with another one.
+        """
+        self._ask("sync_request", "sync_done", timeout_s)
+
+    def shut_down(self, *, timeout_s: float | None = None) -> None:
+        """Have the guest end its processes, write its disks and power off; it will do so soon.
+
+        An extension of bootsmith's agent.  Raises ``AgentError`` with another one.
+        """
+        self._ask("shutdown_request", "shutdown_done", timeout_s)
+
+    def _ask(self, request: str, answer: str, timeout_s: float | None) -> None:
+        exchange = self.line.open()
+        try:
+            exchange.send(request, {})
+            _expect(exchange, answer, Deadline.after(timeout_s))
         finally:
             exchange.close()
 

@@ -26,6 +26,8 @@ class Line:
     """A multiplexed connection to one agent.  Every method may be called from any thread.
 
     ``on_change`` is called, by the reading thread, when the agent greets and when the line ends.
+    ``share_failure`` is why the guest could not mount what the host shares (``vfs_error``);
+    commands run all the same.
     """
 
     def __init__(self, channel: Channel, *, on_change: Callable[[], None] = lambda: None) -> None:
@@ -35,6 +37,7 @@ class Line:
         self._exchanges: dict[int, Exchange] = {}
         self._next_id = 1
         self._failure: AgentError | None = None
+        self.share_failure: str | None = None
         self._greeted = threading.Event()
         self._reader = threading.Thread(target=self._read, name="bootsmith-agent", daemon=True)
         self._reader.start()
@@ -112,13 +115,10 @@ class Line:
 
     def _greet(self, message: Message) -> None:
         match message.kind:
-            case "vfs_ready":
+            case "vfs_ready" | "vfs_error" as kind:
+                self.share_failure = message.text("message") if kind == "vfs_error" else None
                 self._greeted.set()
                 self._on_change()
-            case "vfs_error":
-                raise AgentError(
-                    f"the guest agent could not start: {message.text('message')}", code="vfs_error"
-                )
             case "error":
                 raise AgentError(
                     f"the guest agent refused a frame: {message.text('message')}",

@@ -19,8 +19,8 @@ from bootsmith.vm.checkpoint import save_changes
 from bootsmith.vm.console import Console
 from bootsmith.vm.machine import AGENT_PORT, DiskMode, Drive, MachineSpec
 
-# Everything written reaches the disk before the power goes; "o" needs no help of the guest's
-# programs, whatever its init is.
+# For a guest with another agent than ours.  "o" needs no help of the guest's programs, whatever
+# its init is.
 _POWER_OFF = ("/bin/sh", "-c", "sync; echo o > /proc/sysrq-trigger; sleep 60")
 
 
@@ -111,7 +111,7 @@ class RunningMachine:
         with self._ending:
             if not self._has_ended:
                 try:
-                    self._power_off(timeout_s)
+                    self._wind_down(timeout_s)
                 finally:
                     self._end()
 
@@ -130,7 +130,7 @@ class RunningMachine:
                     hint="make a checkpoint of a running machine whose root mode is cow",
                 )
             try:
-                self._power_off(timeout_s)
+                self._wind_down(timeout_s)
                 self._child.terminate()
                 save_changes(
                     self.spec.drives[0].path,
@@ -149,7 +149,7 @@ class RunningMachine:
                 self._child.kill()
                 self._end()
 
-    def _power_off(self, timeout_s: float) -> None:
+    def _wind_down(self, timeout_s: float) -> None:
         deadline = Deadline.after(timeout_s)
         if self.status() is None:
             self._ask_to_power_off(deadline)
@@ -158,7 +158,7 @@ class RunningMachine:
     def _ask_to_power_off(self, deadline: Deadline) -> None:
         try:
             if self.agent is not None and self.agent.line.is_ready:
-                self.agent.exec(_POWER_OFF, timeout_s=deadline.remaining_s())
+                _power_off(self.agent, deadline)
             else:
                 qmp.execute(self._channels["qmp"], "system_powerdown")
         except VMError:
@@ -184,3 +184,12 @@ class RunningMachine:
             self.kill()
         else:
             self.stop()
+
+
+def _power_off(agent: Agent, deadline: Deadline) -> None:
+    try:
+        agent.shut_down(timeout_s=deadline.remaining_s())
+    except AgentError as error:
+        if error.code != "invalid_request":
+            raise
+        agent.exec(_POWER_OFF, timeout_s=deadline.remaining_s())
