@@ -325,21 +325,25 @@ def test_a_damaged_index_that_is_signed(
         ("Filename", "pool/x.deb#part", UnsafePath),
         ("Filename", "pool\\x.deb", UnsafePath),
         ("Filename", "", UnsafePath),
-        ("Size", "-1", ImageError),
-        ("Size", "1_000", ImageError),
-        ("SHA256", "abc", ImageError),
-        ("Version", "1_0", ImageError),
-        ("Depends", "a | | b", ImageError),
-        ("Provides", "a | b", ImageError),
-        ("Package", "../x", ImageError),
+        ("Size", "-1", ArchiveError),
+        ("Size", "1_000", ArchiveError),
+        ("SHA256", "abc", ArchiveError),
+        ("Version", "1_0", ArchiveError),
+        ("Depends", "a | | b", ArchiveError),
+        ("Provides", "a | b", ArchiveError),
+        ("Package", "../x", ArchiveError),
     ],
 )
-def test_hostile_fields(tmp_path: Path, field: str, value: str, error: type[ImageError]) -> None:
+def test_hostile_fields(tmp_path: Path, field: str, value: str, error: type[ArchiveError]) -> None:
     files = repository([HELLO], key=KEY, overrides={"hello": {field: value}})
     with mirror(tmp_path, files) as one:
         universe = one.load()
-        with pytest.raises(error):
-            universe.versions(value if field == "Package" else "hello")
+        name = value if field == "Package" else "hello"
+        with pytest.raises(error) as caught:
+            universe.versions(name)
+    assert type(caught.value) is error
+    assert caught.value.member == name
+    assert caught.value.hint
 
 
 def test_a_paragraph_with_a_field_twice(tmp_path: Path) -> None:
@@ -350,7 +354,7 @@ def test_a_paragraph_with_a_field_twice(tmp_path: Path) -> None:
 
 def test_a_paragraph_without_a_digest(tmp_path: Path) -> None:
     files = repository([HELLO], key=KEY, overrides={"hello": {"SHA256": ""}})
-    with mirror(tmp_path, files) as one, pytest.raises(ImageError):
+    with mirror(tmp_path, files) as one, pytest.raises(ArchiveError, match="hello"):
         one.load().versions("hello")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from bootsmith.errors import ImageError, UnsafePath
+from bootsmith.errors import ArchiveError, ImageError, UnsafePath
 from bootsmith.model.digest import Descriptor, Digest
 from bootsmith.sources.debian.control import Paragraph
 from bootsmith.sources.debian.relation import Clause, Relation, parse_clauses, parse_relations
@@ -54,8 +54,8 @@ class DebianPackage:
     def from_paragraph(cls, fields: Paragraph, *, archive: str, suite: str) -> DebianPackage:
         """The package that a paragraph of a ``Packages`` file describes.
 
-        Raises ``ImageError`` when a field is missing or malformed, ``UnsafePath`` when the
-        file name would leave the mirror.
+        Raises ``ArchiveError`` when a field is missing or malformed, ``UnsafePath`` when the
+        file name would leave the mirror; both name the package.
         """
         name = fields.get("Package", "")
         try:
@@ -67,7 +67,7 @@ class DebianPackage:
                 architecture=fields["Architecture"],
                 archive=archive,
                 suite=suite,
-                filename=safe_filename(fields["Filename"]),
+                filename=safe_filename(fields["Filename"], name),
                 size_bytes=_size(fields["Size"]),
                 sha256=Digest.sha256(fields["SHA256"]),
                 multi_arch=fields.get("Multi-Arch", "no"),
@@ -84,10 +84,12 @@ class DebianPackage:
                 replaces=parse_relations(fields.get("Replaces", "")),
                 provides=parse_relations(fields.get("Provides", "")),
             )
+        except UnsafePath:
+            raise
         except KeyError as error:
-            raise ImageError(
-                f"the package {name!r} in {archive} {suite} has no field {error.args[0]}"
-            ) from error
+            raise _malformed(name, archive, suite, f"no field {error.args[0]}") from error
+        except ImageError as error:
+            raise _malformed(name, archive, suite, str(error)) from error
 
     @property
     def descriptor(self) -> Descriptor:
@@ -98,8 +100,8 @@ class DebianPackage:
         return f"{self.name} {self.version}"
 
 
-def safe_filename(path: str) -> str:
-    """``path`` below a mirror, without a leading ``./``.
+def safe_filename(path: str, package: str) -> str:
+    """The ``path`` of a package's file below a mirror, without a leading ``./``.
 
     Raises ``UnsafePath`` for one that would leave the mirror or mean something else in a URL.
     """
@@ -108,11 +110,19 @@ def safe_filename(path: str) -> str:
         segment in ("", ".", "..") for segment in path.split("/")
     ):
         raise UnsafePath(
-            f"the index names a file outside of its mirror: {path!r}",
-            member=path,
+            f"the index names a file outside of its mirror for {package}: {path!r}",
+            member=package,
             hint="do not use this repository",
         )
     return path
+
+
+def _malformed(name: str, archive: str, suite: str, what: str) -> ArchiveError:
+    return ArchiveError(
+        f"the index of {archive} {suite} describes the package {name!r} wrongly: {what}",
+        member=name,
+        hint="whoever keeps this repository has to mend it; leave the repository out until then",
+    )
 
 
 def _size(text: str) -> int:
