@@ -59,10 +59,8 @@ class DebianPackage:
         """
         name = fields.get("Package", "")
         try:
-            if not _NAME.fullmatch(name):
-                raise ImageError(f"not a package name: {name!r}")
             return cls(
-                name=name,
+                name=_package_name(name),
                 version=Version.parse(fields["Version"]),
                 architecture=fields["Architecture"],
                 archive=archive,
@@ -115,6 +113,12 @@ def safe_filename(path: str, package: str) -> str:
             hint="do not use this repository",
         )
     return path
+
+
+def _package_name(text: str) -> str:
+    if not _NAME.fullmatch(text):
+        raise ImageError(f"not a package name: {text!r}")
+    return text
 
 
 def _malformed(name: str, archive: str, suite: str, what: str) -> ArchiveError:
