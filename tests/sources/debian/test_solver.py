@@ -218,6 +218,16 @@ def test_base_sets(base: BaseSet, expected: str) -> None:
     assert chosen(BASE, "extra", base=base) == expected
 
 
+def test_what_may_be_left_out_of_the_base_set() -> None:
+    assert chosen(BASE, "needed-", base=BaseSet.REQUIRED) == "essential library"
+    with pytest.raises(VersionConflict, match="essential") as caught:
+        chosen(BASE, "essential-", base=BaseSet.REQUIRED)
+    assert caught.value.causes == (
+        "every image holds essential",
+        "essential is left out at your request",
+    )
+
+
 def test_the_essential_packages_choose_first() -> None:
     world = {
         "essential": "Essential: yes\nDepends: first | second",
@@ -262,6 +272,20 @@ REFUSALS: dict[str, tuple[Mapping[str, str], str, type[ResolveError], str, str]]
         VersionConflict,
         "a cannot be had as a=3",
         "the repositories have 1.2 (stable)",
+    ),
+    "a version of a virtual package": (
+        {"b": "Provides: v"},
+        "v=1",
+        PackageNotFound,
+        "there is no package v for amd64 in debian stable",
+        "you asked for v=1",
+    ),
+    "asked for and left out": (
+        {"a": ""},
+        "a a-",
+        VersionConflict,
+        "packages cannot be installed together: a",
+        "a is left out at your request",
     ),
     "an unknown suite": (
         {"a=1.2": ""},

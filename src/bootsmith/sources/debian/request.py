@@ -61,6 +61,11 @@ class Item:
             is_exclusion=found["minus"] is not None,
         )
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether any version from any suite will do."""
+        return self.version is None and self.suite is None
+
     def __str__(self) -> str:
         if self.version is not None:
             return f"{self.name}={self.version}"

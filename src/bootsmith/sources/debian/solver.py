@@ -5,9 +5,9 @@ the essential packages, then the rest of the base set together with what was ask
 first, in the order of the fields; a clause that a chosen package fulfils already costs
 nothing; otherwise the first target that conflicts with nothing chosen is taken.  When a clause
 cannot be met, the search jumps back to the latest choice that had a part in it (conflict-
-directed backjumping), so that it finds a solution whenever one of the candidates' versions
-exists, and otherwise can tell why there is none.  ``docs/decisions/0003-debian-solver.md``
-says why this is not a general engine.
+directed backjumping): it finds a solution whenever the candidates have one, and otherwise
+explains the failure it met first.  ``docs/decisions/0003-debian-solver.md`` says why this is
+not a general engine.
 """
 
 from __future__ import annotations
@@ -56,7 +56,12 @@ def solve(universe: Universe, request: Request) -> Solution:
     universe = universe.pinned(_pins(universe, items))
     asked = sorted({requested_package(universe, item).name for item in items})
     essential = [] if request.base is BaseSet.NOTHING else universe.essential()
-    others = [one for name in request.base.priorities for one in universe.of_priority(name)]
+    others = [
+        package
+        for priority in request.base.priorities
+        for package in universe.of_priority(priority)
+        if package.name not in excluded
+    ]
     search = _Search(universe, excluded, with_recommends=request.with_recommends)
     chosen = search.run(
         [Wanted(one.name, "every image holds") for one in essential],
@@ -85,7 +90,7 @@ def requested_package(universe: Universe, item: Item) -> DebianPackage:
             return package
     if versions:
         raise no_such_version(item, versions)
-    providers = universe.providers(item.name)
+    providers = universe.providers(item.name) if item.is_plain else ()
     if not providers:
         raise no_such_package(universe, item)
     if len(providers) > 1:
@@ -97,7 +102,7 @@ def _pins(universe: Universe, items: Sequence[Item]) -> list[DebianPackage]:
     """The packages that are asked for in a certain version or from a certain suite."""
     pins: dict[str, tuple[Item, DebianPackage]] = {}
     for item in items:
-        if item.version is None and item.suite is None:
+        if item.is_plain:
             continue
         package = requested_package(universe, item)
         other, pinned = pins.setdefault(package.name, (item, package))
