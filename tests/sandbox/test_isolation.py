@@ -14,6 +14,7 @@ from bootsmith.model.guest_path import guest_path
 from bootsmith.sandbox.executor import SandboxCommand, SandboxJob
 from tests.sandbox.conftest import Sandbox, job
 from tests.support.host_programs import host_programs_tree, with_files
+from tests.support.processes import command_lines
 
 
 def test_the_environment_is_only_the_jobs(
@@ -139,14 +140,14 @@ def test_a_background_process_ends_with_its_command(any_sandbox: Sandbox) -> Non
         job(f"({marker} &) ; {marker} & echo started", "sleep 0.05; ls /root", hostname="h")
     )
     assert any_sandbox.lines == ["started"]
-    assert not _running(marker)
+    assert marker not in command_lines()
 
 
 def test_a_daemon_ends_with_its_command(any_sandbox: Sandbox) -> None:
     marker = f"sleep 97{os.getpid()}"
     daemon = f"trap '' TERM HUP; {marker}; echo never"
     any_sandbox.script(f'setsid sh -c "{daemon}" </dev/null >/dev/null 2>&1 & sleep 0.1')
-    assert not _running(marker)
+    assert marker not in command_lines()
 
 
 def test_a_daemon_that_keeps_the_output_open_holds_nobody_up(any_sandbox: Sandbox) -> None:
@@ -213,15 +214,3 @@ def test_several_sandboxes_at_once(any_sandbox: Sandbox) -> None:
 
 def _devices(lines: list[str]) -> list[str]:
     return sorted(line.partition(":")[0].strip() for line in lines if ":" in line)
-
-
-def _running(command: str) -> bool:
-    """Whether any process of this machine has this command line."""
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            words = (process / "cmdline").read_bytes().rstrip(b"\0").split(b"\0")
-        except OSError:
-            continue
-        if b" ".join(words).decode(errors="replace") == command:
-            return True
-    return False

@@ -12,7 +12,7 @@ commands and removes the tree, which holds files that an ordinary user could not
                               └─ commands
 """
 
-# ruff: noqa: PTH102, PTH118
+# ruff: noqa: PTH102, PTH118, PTH120
 # Names inside a tree are bytes, which a Path cannot hold.
 
 from __future__ import annotations
@@ -77,9 +77,12 @@ class _Keeper:
         try:
             self._keep()
         finally:
-            if not self._plan.memory_bytes:
-                # Here and not in bootsmith: only this namespace owns all the files.
-                shutil.rmtree(self._plan.folder, ignore_errors=True)
+            # Here and not in bootsmith: only this namespace owns all the files, and bootsmith
+            # may be gone.
+            if self._plan.memory_bytes:
+                with contextlib.suppress(OSError):
+                    syscalls.unmount(self._plan.folder, syscalls.MNT_DETACH)
+            shutil.rmtree(os.path.dirname(self._plan.folder), ignore_errors=True)
 
     def _keep(self) -> None:
         plan = self._plan

@@ -30,9 +30,10 @@ class Plan(NamedTuple):
     """Everything a keeper needs to know; sent to it first.
 
     ``kind`` is that of ``host.namespaces.NamespaceSupport``.  ``folder`` is an empty folder for
-    the tree; it is put in memory, of which it may take ``memory_bytes``, unless that is 0.
-    ``ignored`` are paths whose files are there only for the run, ``excluded`` directories that
-    are not captured.  ``leftovers`` are folders of sandboxes that were killed, to be removed.
+    the tree, in a work folder that is removed with it; it is put in memory, of which it may
+    take ``memory_bytes``, unless that is 0.  ``ignored`` are paths whose files are there only
+    for the run, ``excluded`` directories that are not captured, ``leftovers`` the work folders
+    of sandboxes that were killed.
     """
 
     kind: str
