@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 from bootsmith.errors import ImageError
 from bootsmith.image.ext4.checksum import crc32c
-from bootsmith.image.ext4.directory import ENTRIES_BYTES, entry_name, fill_block
-from bootsmith.image.ext4.half_md4 import HASH_VERSION, hash_names
+from bootsmith.image.ext4.directory import ENTRIES_BYTES, fill_block
+from bootsmith.image.ext4.half_md4 import HASH_VERSION, NameHash
 from bootsmith.image.ext4.structures import (
     BLOCK_BYTES,
     DIRENT,
@@ -41,38 +41,39 @@ class _Leaf(NamedTuple):
 
 
 def hashed_directory(
-    dots: Sequence[bytes], entries: Sequence[bytes], *, hash_seed: bytes, checksum_seed: int
+    dots: Sequence[bytes], entries: Sequence[bytes], hashes: Sequence[NameHash], *, seed: int
 ) -> HashedDirectory:
-    """The blocks of a directory whose entries do not fit one.
+    """The blocks of a directory whose entries, with ``hashes`` of their names, do not fit one.
 
-    Raises ``ImageError`` for more than 507 · 510 blocks of entries: about eight million names.
+    ``seed`` is what the checksums of the directory start from.  Raises ``ImageError`` for more
+    than 507 · 510 blocks of entries: about eight million names.
     """
-    leaves = _leaves(entries, hash_seed)
+    leaves = _leaves(entries, hashes)
     if len(leaves) <= ROOT_LIMIT:
-        nodes = [_root(dots, _pointers(leaves, 1), levels=0, seed=checksum_seed)]
+        nodes = [_root(dots, _pointers(leaves, 1), levels=0, seed=seed)]
     else:
         groups = [leaves[i : i + NODE_LIMIT] for i in range(0, len(leaves), NODE_LIMIT)]
         if len(groups) > ROOT_LIMIT:
             raise ImageError(f"a directory of {len(entries)} entries is too large for ext4")
         heads = [group[0] for group in groups]
-        nodes = [_root(dots, _pointers(heads, 1), levels=1, seed=checksum_seed)]
+        nodes = [_root(dots, _pointers(heads, 1), levels=1, seed=seed)]
         for number, group in enumerate(groups):
             pointers = _pointers(group, 1 + len(groups) + number * NODE_LIMIT)
-            nodes.append(_index_block(_NODE_HEAD, pointers, NODE_LIMIT, checksum_seed))
+            nodes.append(_index_block(_NODE_HEAD, pointers, NODE_LIMIT, seed))
     return HashedDirectory(nodes, [fill_block(leaf.entries) for leaf in leaves])
 
 
-def _leaves(entries: Sequence[bytes], hash_seed: bytes) -> list[_Leaf]:
+def _leaves(entries: Sequence[bytes], hashes: Sequence[NameHash]) -> list[_Leaf]:
     """Entries in order of hash, cut where a block is full.
 
     Where a cut falls between names of equal hash, the lowest bit of the later block's hash
     tells that a search must look there too.
     """
-    hashes = hash_names([entry_name(entry) for entry in entries], hash_seed)
     leaves: list[_Leaf] = []
     room = 0
     last = -1
-    for (major, _), entry in sorted(zip(hashes, entries, strict=True)):
+    for index in sorted(range(len(entries)), key=hashes.__getitem__):
+        entry, major = entries[index], hashes[index] >> 32
         if len(entry) > room:
             leaves.append(_Leaf(major | (major == last), []))
             room = ENTRIES_BYTES

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import NamedTuple
 
 from bootsmith.errors import ImageError
 from bootsmith.image.ext4.allocation import block_ranges
-from bootsmith.image.ext4.directory import ENTRIES_BYTES, fill_block, seal_blocks
+from bootsmith.image.ext4.directory import ENTRIES_BYTES, entry_name, fill_block, seal_blocks
+from bootsmith.image.ext4.half_md4 import NameHash, hash_names
 from bootsmith.image.ext4.htree import hashed_directory
 from bootsmith.image.ext4.inode import (
     FAST_SYMLINK_MAX_BYTES,
@@ -89,22 +91,31 @@ def _check(entry: Inode) -> None:
 
 def _directories(inventory: Inventory, options: Ext4Options) -> dict[int, bytes]:
     """The blocks of every directory, checksums included."""
-    numbers = list(inventory.directories)
-    seeds = inode_seeds(numbers, uuid_seed(options.uuid))
+    seeds = inode_seeds(list(inventory.directories), uuid_seed(options.uuid))
+    hashes = _hashes(inventory, options.hash_seed)
     blocks: dict[int, list[bytes | bytearray]] = {}
     unsealed: list[bytearray] = []
     unsealed_seeds: list[int] = []
-    for number, seed in zip(numbers, seeds, strict=True):
-        entries = inventory.directories[number]
-        if sum(map(len, entries)) <= ENTRIES_BYTES:
+    for (number, entries), seed in zip(inventory.directories.items(), seeds, strict=True):
+        if number in hashes:
+            nodes, leaves = hashed_directory(entries[:2], entries[2:], hashes[number], seed=seed)
+            blocks[number] = [*nodes, *leaves]
+        else:
             leaves = [fill_block(entries)]
             blocks[number] = [*leaves]
-        else:
-            nodes, leaves = hashed_directory(
-                entries[:2], entries[2:], hash_seed=options.hash_seed, checksum_seed=seed
-            )
-            blocks[number] = [*nodes, *leaves]
         unsealed += leaves
         unsealed_seeds += [seed] * len(leaves)
     seal_blocks(unsealed_seeds, unsealed)
     return {number: b"".join(parts) for number, parts in blocks.items()}
+
+
+def _hashes(inventory: Inventory, seed: bytes) -> dict[int, list[NameHash]]:
+    """The hashes of all names in directories that need an index, found in one go."""
+    large = {
+        number: entries[2:]
+        for number, entries in inventory.directories.items()
+        if sum(map(len, entries)) > ENTRIES_BYTES
+    }
+    names = [entry_name(entry) for entries in large.values() for entry in entries]
+    found = iter(hash_names(names, seed))
+    return {number: list(islice(found, len(entries))) for number, entries in large.items()}
