@@ -1,4 +1,4 @@
-//! The entries of a directory (getdents64(2)), and removing a whole tree of them.
+//! The entries of a directory (getdents64(2)).
 
 const std = @import("std");
 const linux = std.os.linux;
@@ -54,64 +54,4 @@ pub const Folder = struct {
             return .{ .name = name, .kind = record.type };
         }
     }
-
-    /// Begins again with the first entry.
-    pub fn rewind(folder: *Folder) sys.Error!void {
-        _ = try sys.check(linux.lseek(folder.fd, 0, linux.SEEK.SET));
-        folder.position = 0;
-        folder.size = 0;
-    }
 };
-
-/// How deep a tree may be that is removed as a whole: one open descriptor a level.
-pub const depth_max = 256;
-
-pub const Removal = struct {
-    /// File systems mounted inside the tree are left alone.
-    one_file_system: bool = false,
-};
-
-/// The directories from the top of a removal down to where it is, and their names.  A megabyte:
-/// too much for the stack, and there is only one removal at a time.
-var levels: [depth_max]Folder = undefined;
-var names: [depth_max][linux.NAME_MAX:0]u8 = undefined;
-
-/// Removes everything inside the directory `top`, but not the directory itself.  Symbolic
-/// links are removed, not followed.
-pub fn removeContents(top: sys.fd_t, removal: Removal) sys.Error!void {
-    levels[0] = try Folder.openAt(top, ".");
-    var depth: usize = 1;
-    defer for (levels[0..depth]) |*level| level.close();
-    const device = try sys.deviceOf(levels[0].fd, "");
-
-    while (depth > 0) {
-        const level = &levels[depth - 1];
-        const entry = try level.next() orelse {
-            if (depth == 1) return;
-            level.close();
-            depth -= 1;
-            const parent = levels[depth - 1].fd;
-            const name = std.mem.sliceTo(&names[depth], 0);
-            unlink(parent, names[depth][0..name.len :0], linux.AT.REMOVEDIR) catch |failure| {
-                if (!removal.one_file_system) return failure; // A mount point has to stay.
-            };
-            continue;
-        };
-        unlink(level.fd, entry.name, 0) catch |failure| {
-            if (failure != error.ISDIR) return failure;
-            if (depth == depth_max) return error.NAMETOOLONG;
-            @memcpy(names[depth][0 .. entry.name.len + 1], entry.name[0 .. entry.name.len + 1]);
-            var inner = try Folder.openAt(level.fd, entry.name);
-            if (removal.one_file_system and try sys.deviceOf(inner.fd, "") != device) {
-                inner.close();
-                continue;
-            }
-            levels[depth] = inner;
-            depth += 1;
-        };
-    }
-}
-
-pub fn unlink(parent: sys.fd_t, name: [*:0]const u8, flags: u32) sys.Error!void {
-    _ = try sys.check(linux.unlinkat(parent, name, flags));
-}

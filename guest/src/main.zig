@@ -62,8 +62,7 @@ fn loadModules(_: arguments.Words) sys.Error!void {
 }
 
 fn runPowerOff(_: arguments.Words) sys.Error!void {
-    power.endProcesses();
-    return power.stop(.power_off);
+    return power.request(.power_off);
 }
 
 fn baseName(path: []const u8) []const u8 {

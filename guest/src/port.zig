@@ -32,6 +32,7 @@ pub const Port = struct {
         switch (source) {
             .inherited => |fd| {
                 try sys.setNonblocking(fd);
+                try sys.setCloseOnExec(fd); // Commands must not hold the line open.
                 port.fd = fd;
             },
             .listener => |path| port.watch_fd = try listen(path),

@@ -156,16 +156,37 @@ pub fn symlink(target: [*:0]const u8, path: [*:0]const u8) Error!void {
     _ = try check(linux.symlink(target, path));
 }
 
+/// unlinkat(2): `flags` is `AT.REMOVEDIR` for a directory.
+pub fn unlink(folder: fd_t, path: [*:0]const u8, flags: u32) Error!void {
+    _ = try check(linux.unlinkat(folder, path, flags));
+}
+
 pub fn exists(path: [*:0]const u8) bool {
     _ = check(linux.access(path, linux.F_OK)) catch return false;
     return true;
 }
 
+/// What makes a file itself, whatever its path.
+pub const Identity = struct { device: u64, inode: u64 };
+
+pub fn identity(path: [*:0]const u8) Error!Identity {
+    const status = try statusOf(linux.AT.FDCWD, path);
+    return .{ .device = device(status), .inode = status.ino };
+}
+
 /// The device that holds `path` (or, when that is empty, what `folder` is open on).
 pub fn deviceOf(folder: fd_t, path: [*:0]const u8) Error!u64 {
+    return device(try statusOf(folder, path));
+}
+
+fn device(status: linux.Statx) u64 {
+    return @as(u64, status.dev_major) << 32 | status.dev_minor;
+}
+
+fn statusOf(folder: fd_t, path: [*:0]const u8) Error!linux.Statx {
     var status: linux.Statx = undefined;
     _ = try check(linux.statx(folder, path, linux.AT.EMPTY_PATH, linux.STATX_INO, &status));
-    return @as(u64, status.dev_major) << 32 | status.dev_minor;
+    return status;
 }
 
 pub fn pipe() Error![2]fd_t {
@@ -178,6 +199,10 @@ pub fn setNonblocking(fd: fd_t) Error!void {
     const flags = try check(linux.fcntl(fd, linux.F.GETFL, 0));
     const nonblocking: u32 = @bitCast(linux.O{ .NONBLOCK = true });
     _ = try check(linux.fcntl(fd, linux.F.SETFL, flags | nonblocking));
+}
+
+pub fn setCloseOnExec(fd: fd_t) Error!void {
+    _ = try check(linux.fcntl(fd, linux.F.SETFD, linux.FD_CLOEXEC));
 }
 
 /// Waits until one of `fds` is ready or `timeout_ms` (negative: for ever) has passed.

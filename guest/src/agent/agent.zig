@@ -8,34 +8,28 @@ const std = @import("std");
 const linux = std.os.linux;
 const assert = std.debug.assert;
 
-const cbor = @import("../cbor.zig");
+const answer = @import("answer.zig");
 const console = @import("../console.zig");
-const Exec = @import("exec.zig").Exec;
-const ExecRequest = @import("request.zig").ExecRequest;
+const exec_table = @import("exec_table.zig");
+const FileTable = @import("file_table.zig").FileTable;
 const frame = @import("../frame.zig");
+const machine = @import("machine.zig");
 const message = @import("../message.zig");
 const poll_set = @import("../poll_set.zig");
 const Port = @import("../port.zig").Port;
 const sys = @import("../sys.zig");
 
-/// How many commands may run at once.
-const execs_max = 64;
-
-/// The port, its waker, child exits, and three descriptors a command.
-const PollSet = poll_set.PollSet(3 + 3 * execs_max);
-
-/// The words of one exec_request, until its command has been started.
-const request_bytes_max = frame.frame_bytes_max + (2 << 20);
+/// The port, the exits of children, and what the commands wait for.
+const PollSet = poll_set.PollSet(2 + exec_table.descriptors_max);
 
 /// Zero pages until used: what a quiet agent does not need costs nothing.
 var inbox: frame.Inbox = .{ .buffer = undefined };
 var outbox: frame.Outbox = .{ .buffer = undefined };
-var request_memory: [request_bytes_max]u8 = undefined;
+var files: FileTable = .{};
 
 const Agent = struct {
     port: Port,
-    environment: []const [*:0]const u8,
-    execs: [execs_max]?Exec = @splat(null),
+    execs: exec_table.ExecTable,
     set: PollSet = .{},
     child_exits: sys.fd_t,
     greeted: bool = false,
@@ -45,7 +39,7 @@ const Agent = struct {
 pub fn serve(source: Port.Source, environment: []const [*:0]const u8) sys.Error!void {
     var agent: Agent = .{
         .port = try Port.open(source),
-        .environment = environment,
+        .execs = .{ .environment = environment },
         .child_exits = try watchChildren(),
     };
     while (!agent.port.isGone()) try turn(&agent);
@@ -58,19 +52,18 @@ fn turn(agent: *Agent) sys.Error!void {
     set.clear();
     const exits = set.add(agent.child_exits, .{ .read = true });
     const port = if (agent.port.isConnected())
-        set.add(agent.port.fd, .{
-            .read = outbox.hasRoomForAnswer(),
-            .write = !outbox.isEmpty(),
-        })
+        set.add(agent.port.fd, .{ .read = outbox.hasRoomForAnswer(), .write = !outbox.isEmpty() })
     else
         set.add(agent.port.watch_fd, .{ .read = true });
-    for (&agent.execs) |*slot| if (slot.*) |*exec| exec.awaitEvents(set, &outbox);
+    agent.execs.awaitEvents(set, &outbox);
+    files.awaitEvents(set, &outbox);
 
     try set.wait();
 
     if (set.readable(exits)) reapChildren(agent);
-    for (&agent.execs) |*slot| if (slot.*) |*exec| exec.handleEvents(set, &outbox);
     if (agent.port.isConnected()) {
+        agent.execs.handleEvents(set, &outbox);
+        files.advance(&outbox);
         if (!exchange(agent, set.readable(port))) forgetHost(agent);
     } else if (set.readable(port)) try agent.port.connect();
 }
@@ -90,7 +83,7 @@ fn exchange(agent: *Agent, readable: bool) bool {
         const received = message.parse(next orelse break) catch return refuseConnection();
         handle(agent, received);
     }
-    report(agent);
+    agent.execs.report(&outbox);
     outbox.flush(agent.port.fd) catch |failure| return failure == error.AGAIN;
     return true;
 }
@@ -103,29 +96,18 @@ fn refuseConnection() bool {
 /// The first message of every connection.
 fn greet(agent: *Agent) void {
     assert(outbox.isEmpty());
-    outbox.finish(outbox.begin("vfs_ready", 0, 0));
+    machine.greet(&outbox);
     agent.greeted = true;
 }
 
+/// What a host asked for ends with its connection: another one could not tell its ids.
 fn forgetHost(agent: *Agent) void {
-    for (&agent.execs) |*slot| {
-        if (slot.*) |*exec| exec.release();
-        slot.* = null;
-    }
+    agent.execs.releaseAll();
+    files.releaseAll();
     inbox.clear();
     outbox.clear();
     agent.port.disconnect();
     agent.greeted = false;
-}
-
-fn report(agent: *Agent) void {
-    for (&agent.execs) |*slot| if (slot.*) |*exec| {
-        exec.report(&outbox);
-        if (!exec.isFinished() or !outbox.hasRoomForAnswer()) continue;
-        exec.sendResponse(&outbox);
-        exec.release();
-        slot.* = null;
-    };
 }
 
 const Request = enum {
@@ -133,113 +115,42 @@ const Request = enum {
     stdin_data,
     pty_resize,
     exec_window,
+    file_read_request,
+    file_write_request,
+    file_write_data,
+    file_delete_request,
+    // Extensions of bootsmith, which other hosts never send.
     exec_signal,
+    sync_request,
+    shutdown_request,
 };
 
 fn handle(agent: *Agent, received: message.Message) void {
     const request = std.meta.stringToEnum(Request, received.kind) orelse {
-        return refuse(received.id, .invalid_request, "unknown message type");
+        return answer.refuse(&outbox, received.id, .invalid_request, "unknown message type");
     };
+    const execs = &agent.execs;
     const outcome = switch (request) {
-        .exec_request => startExec(agent, received),
-        .stdin_data => receiveInput(agent, received),
-        .pty_resize => resizeTerminal(agent, received),
-        .exec_window => extendWindow(agent, received),
-        .exec_signal => signalExec(agent, received),
+        .exec_request => execs.start(received, &outbox),
+        .stdin_data => execs.receiveInput(received, &outbox),
+        .pty_resize => execs.resizeTerminal(received, &outbox),
+        .exec_window => execs.extendWindow(received),
+        .file_read_request => files.startRead(received, &outbox),
+        .file_write_request => files.startWrite(received, &outbox),
+        .file_write_data => files.receiveContent(received, &outbox),
+        .file_delete_request => files.delete(received, &outbox),
+        .exec_signal => execs.signal(received),
+        .sync_request => machine.sync(received, &outbox),
+        .shutdown_request => machine.shutDown(received, &outbox, agent.port.fd),
     };
     outcome catch |failure| switch (failure) {
-        error.WrongType => refuse(received.id, .invalid_request, "a field is missing or wrong"),
-        error.UnknownId => refuse(received.id, .unknown_id, "no command has this id"),
+        error.WrongType => {
+            answer.refuse(&outbox, received.id, .invalid_request, "a field is missing or wrong");
+        },
+        error.UnknownId => {
+            answer.refuse(&outbox, received.id, .unknown_id, "nothing under way has this id");
+        },
     };
-}
-
-const Outcome = error{ WrongType, UnknownId }!void;
-
-fn startExec(agent: *Agent, received: message.Message) Outcome {
-    if (find(agent, received.id) != null) {
-        return refuse(received.id, .invalid_request, "a command with this id is running");
-    }
-    const slot = for (&agent.execs) |*slot| {
-        if (slot.* == null) break slot;
-    } else return refuse(received.id, .exec_failed, "64 commands are running already");
-
-    var memory = std.heap.FixedBufferAllocator.init(&request_memory);
-    const wanted = ExecRequest.read(received.body, agent.environment, memory.allocator()) catch |failure|
-        switch (failure) {
-            error.WrongType => return error.WrongType,
-            error.OutOfMemory => return refuse(received.id, .exec_failed, "argument list too long"),
-        };
-    slot.* = undefined_exec;
-    slot.*.?.start(received.id, &wanted) catch |failure| {
-        slot.* = null;
-        return refuse(received.id, .exec_failed, sys.describe(failure));
-    };
-}
-
-const undefined_exec: ?Exec = @as(Exec, undefined);
-
-fn receiveInput(agent: *Agent, received: message.Message) Outcome {
-    const exec = find(agent, received.id) orelse return error.UnknownId;
-    const data = if (try received.body.get("data")) |item| try item.bytes() else "";
-    const last = if (try received.body.get("eof")) |item| try item.boolean() else false;
-    exec.input.receive(data, last) catch |refusal| switch (refusal) {
-        error.NotWanted => refuse(received.id, .invalid_request, "the command takes no input"),
-        error.TooLarge => refuse(received.id, .stdin_chunk_too_large, "more than 4 MiB at once"),
-        error.NoCredit => refuse(received.id, .stdin_backpressure, "more than was granted"),
-    };
-}
-
-fn resizeTerminal(agent: *Agent, received: message.Message) Outcome {
-    const rows = try (try received.body.get("rows") orelse return error.WrongType).number(u16);
-    const columns = try (try received.body.get("cols") orelse return error.WrongType).number(u16);
-    const exec = find(agent, received.id) orelse return; // As with windows, below.
-    exec.resize(.{ .rows = rows, .columns = columns }) catch {
-        return refuse(received.id, .invalid_request, "the command has no terminal");
-    };
-}
-
-fn extendWindow(agent: *Agent, received: message.Message) Outcome {
-    const stdout = if (try received.body.get("stdout")) |item| try item.unsigned() else 0;
-    const stderr = if (try received.body.get("stderr")) |item| try item.unsigned() else 0;
-    // Credit is on its way whenever a command ends: for one that is gone it means nothing.
-    const exec = find(agent, received.id) orelse return;
-    exec.stdout.extend(stdout);
-    exec.stderr.extend(stderr);
-}
-
-/// An extension of bootsmith: a signal for a command's process group.
-fn signalExec(agent: *Agent, received: message.Message) Outcome {
-    const item = try received.body.get("signal") orelse return error.WrongType;
-    const signal = try item.number(u8);
-    if (signal == 0 or signal > 64) return error.WrongType;
-    const exec = find(agent, received.id) orelse return;
-    exec.signal(signal) catch {
-        // It has just ended; its response says how.
-    };
-}
-
-fn find(agent: *Agent, id: u32) ?*Exec {
-    for (&agent.execs) |*slot| if (slot.*) |*exec| {
-        if (exec.id == id) return exec;
-    };
-    return null;
-}
-
-const ErrorCode = enum {
-    invalid_request,
-    exec_failed,
-    unknown_id,
-    stdin_backpressure,
-    stdin_chunk_too_large,
-};
-
-fn refuse(id: u32, code: ErrorCode, reason: []const u8) void {
-    var writer = outbox.begin("error", id, 2);
-    writer.text("code");
-    writer.text(@tagName(code));
-    writer.text("message");
-    writer.text(reason);
-    outbox.finish(writer);
 }
 
 /// A descriptor that is readable when a child has ended.
@@ -259,8 +170,6 @@ fn reapChildren(agent: *Agent) void {
         var status: u32 = undefined;
         const pid = sys.check(linux.waitpid(-1, &status, linux.W.NOHANG)) catch return;
         if (pid == 0) return;
-        for (&agent.execs) |*slot| if (slot.*) |*exec| {
-            if (exec.pid == pid and exec.status == null) exec.ended(status);
-        };
+        agent.execs.ended(@intCast(pid), status);
     }
 }

@@ -27,6 +27,8 @@ pub const Exec = struct {
     id: u32,
     pid: sys.pid_t,
     on_terminal: bool,
+    /// The command's own end of its terminal, until it has ended.
+    terminal_fd: sys.fd_t,
     input: Input,
     stdout: Output,
     stderr: Output,
@@ -35,22 +37,24 @@ pub const Exec = struct {
     /// What remains to be read of a terminal after that.
     drain: struct { bytes: usize = 0, deadline_ms: u64 = 0 } = .{},
 
-    pub fn start(exec: *Exec, id: u32, wanted: *const request.ExecRequest) sys.Error!void {
+    pub fn start(id: u32, wanted: *const request.ExecRequest) sys.Error!Exec {
         const input = try Input.open(wanted.takes_input);
         const started = spawn.spawn(wanted) catch |failure| {
             input.release();
             return failure;
         };
-        exec.* = .{
+        var exec: Exec = .{
             .id = id,
             .pid = started.pid,
             .on_terminal = wanted.terminal,
+            .terminal_fd = started.terminal,
             .input = input,
             .stdout = .{ .name = "stdout", .fd = started.stdout, .window = wanted.stdout_window },
             .stderr = .{ .name = "stderr", .fd = started.stderr, .window = wanted.stderr_window },
         };
         exec.input.fd = started.stdin;
         if (!wanted.takes_input and started.stdin >= 0) exec.input.closeEnd();
+        return exec;
     }
 
     /// Whether everything the command printed has been passed on and its status is known.
@@ -64,6 +68,7 @@ pub const Exec = struct {
         exec.status = status;
         exec.drain = .{ .bytes = drain_bytes_max, .deadline_ms = sys.nowMs() + drain_ms_max };
         exec.input.closeEnd();
+        exec.closeTerminal();
     }
 
     pub fn awaitEvents(exec: *Exec, set: anytype, outbox: *const Outbox) void {
@@ -95,8 +100,8 @@ pub const Exec = struct {
             (exec.drain.bytes == 0 or sys.nowMs() >= exec.drain.deadline_ms)) exec.stdout.close();
     }
 
-    /// Tells the host about credit and about the end, as far as there is room.
-    pub fn report(exec: *Exec, outbox: *Outbox) void {
+    /// Lets the host send more input, when the command has taken enough of the last.
+    pub fn grantCredit(exec: *Exec, outbox: *Outbox) void {
         if (exec.input.creditDue() and outbox.hasRoomForAnswer()) {
             exec.input.grant(exec.id, outbox);
         }
@@ -143,6 +148,12 @@ pub const Exec = struct {
         exec.input.release();
         exec.stdout.close();
         exec.stderr.close();
+        exec.closeTerminal();
+    }
+
+    fn closeTerminal(exec: *Exec) void {
+        if (exec.terminal_fd >= 0) sys.close(exec.terminal_fd);
+        exec.terminal_fd = -1;
     }
 
     fn isDraining(exec: *const Exec) bool {

@@ -19,6 +19,9 @@ pub const Started = struct {
     stdin: sys.fd_t = -1,
     stdout: sys.fd_t = -1,
     stderr: sys.fd_t = -1,
+    /// The command's end of its terminal, to be kept until it has ended: a terminal without
+    /// that end reports an error, and one without the agent's end hangs up on the command.
+    terminal: sys.fd_t = -1,
 };
 
 /// Starts what `wanted` describes.  A command that does not exist or cannot run says so on
@@ -64,8 +67,7 @@ fn spawnOnTerminal(wanted: *const request.ExecRequest) sys.Error!Started {
     const input = try opened.keep(try terminal.duplicate(pair.controller));
 
     const pid = try fork() orelse runCommand(wanted, @splat(pair.peer), .terminal);
-    sys.close(pair.peer);
-    return .{ .pid = pid, .stdin = input, .stdout = pair.controller };
+    return .{ .pid = pid, .stdin = input, .stdout = pair.controller, .terminal = pair.peer };
 }
 
 /// The descriptors to close again when something later fails.

@@ -9,11 +9,11 @@ const linux = std.os.linux;
 
 const CommandLine = @import("command_line.zig").CommandLine;
 const console = @import("../console.zig");
-const folder = @import("../folder.zig");
-const Folder = folder.Folder;
+const Folder = @import("../folder.zig").Folder;
 const modules = @import("modules.zig");
 const mounts = @import("mounts.zig");
 const power = @import("power.zig");
+const Removal = @import("../removal.zig").Removal;
 const sys = @import("../sys.zig");
 const Uevents = @import("uevents.zig").Uevents;
 
@@ -163,9 +163,14 @@ fn switchRoot() sys.Error!void {
     try mounts.move(".", "/");
     _ = try sys.check(linux.chroot("."));
     _ = try sys.check(linux.chdir("/"));
-    folder.removeContents(old_root, .{ .one_file_system = true }) catch |failure| {
-        console.complain(&.{"cannot free the initramfs"}, failure);
-    };
+    empty(old_root) catch |failure| console.complain(&.{"cannot free the initramfs"}, failure);
+}
+
+var removal: Removal = undefined;
+
+fn empty(root: sys.fd_t) sys.Error!void {
+    try removal.begin(root, .{ .one_file_system = true });
+    while (!try removal.advance(std.math.maxInt(usize))) {}
 }
 
 /// Becomes the init at `path`, with the environment the kernel gave.

@@ -13,6 +13,31 @@ pub const Mode = enum { power_off, restart };
 const grace_ms = 500;
 const look_again_ms = 10;
 
+/// The signals by which process 1, when it is ours, is asked to end the machine.
+pub const signals = std.enums.EnumArray(Mode, u6).init(.{
+    .power_off = linux.SIG.USR2, // As busybox has it.
+    .restart = linux.SIG.TERM,
+});
+
+/// Ends the machine, from any process.  Returns only when it goes on for the moment, because
+/// process 1 has been asked to see to it.
+pub fn request(mode: Mode) sys.Error!void {
+    if (isOurs(1)) {
+        _ = try sys.check(linux.kill(1, signals.get(mode)));
+        return;
+    }
+    endProcesses();
+    return stop(mode);
+}
+
+/// Whether the process `pid` runs the same executable as this one.
+fn isOurs(comptime pid: comptime_int) bool {
+    if (linux.getpid() == pid) return false; // It does not have to ask itself.
+    const theirs = sys.identity("/proc/" ++ std.fmt.comptimePrint("{d}", .{pid}) ++ "/exe") catch return false;
+    const mine = sys.identity("/proc/self/exe") catch return false;
+    return std.meta.eql(theirs, mine);
+}
+
 /// Asks every other process to end, and ends those that do not.
 pub fn endProcesses() void {
     _ = linux.kill(-1, linux.SIG.TERM);

@@ -21,9 +21,9 @@ const quick_crashes_max = 5;
 
 const SIGPWR = 30;
 const stop_signals = [_]struct { number: u6, mode: power.Mode }{
-    .{ .number = linux.SIG.USR2, .mode = .power_off }, // poweroff(8) of busybox
+    .{ .number = power.signals.get(.power_off), .mode = .power_off },
     .{ .number = SIGPWR, .mode = .power_off },
-    .{ .number = linux.SIG.TERM, .mode = .restart }, // reboot(8) of busybox
+    .{ .number = power.signals.get(.restart), .mode = .restart },
     .{ .number = linux.SIG.INT, .mode = .restart }, // Ctrl-Alt-Del
 };
 
