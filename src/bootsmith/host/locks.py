@@ -21,13 +21,37 @@ def locked(path: Path, *, shared: bool = False) -> Iterator[None]:
 
     Raises ``HostError`` when the lock file cannot be made.
     """
+    fd = _open_locked(path, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise host_error(error, "lock", path) from error
-    try:
-        fcntl.flock(fd, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
         yield
     finally:
         os.close(fd)
+
+
+def _open_locked(path: Path, operation: int) -> int:
+    """A descriptor of ``path`` that holds the lock.
+
+    Whoever held it before may have removed the file meanwhile; a lock on a file without a name
+    keeps nobody out, so it is taken again.
+    """
+    while True:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise host_error(error, "lock", path) from error
+        try:
+            fcntl.flock(fd, operation)
+            if _is_file(path, fd):
+                return fd
+        except BaseException:
+            os.close(fd)
+            raise
+        os.close(fd)
+
+
+def _is_file(path: Path, fd: int) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(fd))
+    except FileNotFoundError:
+        return False

@@ -1,0 +1,36 @@
+"""One holder at a time, also when holders remove the lock's file as they leave."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from bootsmith.host.locks import locked
+
+COUNT_UP = """
+import sys
+from pathlib import Path
+from bootsmith.host.locks import locked
+lock, counter = map(Path, sys.argv[1:])
+for _ in range(100):
+    with locked(lock):
+        counter.write_text(str(int(counter.read_text()) + 1))
+        lock.unlink()
+"""
+
+
+def test_nobody_counts_at_the_same_time(tmp_path: Path) -> None:
+    counter = tmp_path / "counter"
+    counter.write_text("0")
+    children = [
+        subprocess.Popen([sys.executable, "-c", COUNT_UP, tmp_path / "lock", counter])
+        for _ in range(4)
+    ]
+    assert [child.wait() for child in children] == [0] * 4
+    assert counter.read_text() == "400"
+
+
+def test_readers_share(tmp_path: Path) -> None:
+    with locked(tmp_path / "lock", shared=True), locked(tmp_path / "lock", shared=True):
+        pass
