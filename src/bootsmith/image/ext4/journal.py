@@ -61,11 +61,6 @@ def journal_blocks(block_count: int) -> int:
     return next(size for least, size in _SIZES if block_count >= least)
 
 
-def smaller_journals(blocks: int) -> list[int]:
-    """The sizes up to ``blocks``, largest first."""
-    return [size for _, size in _SIZES if size <= blocks]
-
-
 def empty_journal(blocks: int, uuid: bytes) -> bytes:
     """The beginning of an empty journal; the rest of its ``blocks`` is zeros."""
     return JOURNAL_SUPERBLOCK.pack(*JournalSuperblock(maxlen=blocks, uuid=uuid))

@@ -55,9 +55,9 @@ def survey(tree: FileTree, options: Ext4Options) -> Survey:
     xattrs: dict[int, StoredXattrs] = {}
     encoded: dict[Xattrs, StoredXattrs] = {}
     block_count = 0
-    for number, blocks in _directories(inventory, options).items():
-        contents[number] = InlineBytes(blocks)
-        block_count += len(blocks) // BLOCK_BYTES
+    for number, data in _directories(inventory, options).items():
+        contents[number] = InlineBytes(data)
+        block_count += len(data) // BLOCK_BYTES
     for path, number in inventory.numbers.items():
         entry = inventory.inodes[number]
         try:
@@ -67,11 +67,11 @@ def survey(tree: FileTree, options: Ext4Options) -> Survey:
                     encoded[found] = encode_xattrs(found)
                 xattrs[number] = encoded[found]
                 block_count += encoded[found].block != b""
-            if type(entry) is RegularFile:
-                for _, length in block_ranges(entry.content):
-                    block_count += length
+            if isinstance(entry, RegularFile):
+                if ranges := block_ranges(entry.content):
                     files[number] = entry.content
-            elif type(entry) is Symlink and len(entry.target) > FAST_SYMLINK_MAX_BYTES:
+                    block_count += sum(blocks.length for blocks in ranges)
+            elif isinstance(entry, Symlink) and len(entry.target) > FAST_SYMLINK_MAX_BYTES:
                 contents[number] = InlineBytes(entry.target)
                 block_count += 1
         except ImageError as error:
@@ -82,10 +82,10 @@ def survey(tree: FileTree, options: Ext4Options) -> Survey:
 
 def _check(entry: Inode) -> None:
     check_ids(entry.metadata.uid, entry.metadata.gid)
-    if type(entry) is Symlink:
+    if isinstance(entry, Symlink):
         if not 0 < len(entry.target) < BLOCK_BYTES or b"\0" in entry.target:
             raise ImageError("the target of a symbolic link has 1 to 4095 bytes and no NUL")
-    elif type(entry) is Device:
+    elif isinstance(entry, Device):
         encode_device(entry.major, entry.minor)
 
 
