@@ -8,6 +8,7 @@ when the agents there were not made from exactly these sources.
 from __future__ import annotations
 
 import importlib.util
+import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -24,7 +25,11 @@ class GuestBuildHook(BuildHookInterface):  # type: ignore[type-arg]
         agent_build = _load(Path(self.root) / "src/bootsmith/host/agent_build.py")
         if not agent_build.is_fresh(guest):
             self.app.display_info("compiling the guest agent")
-            agent_build.compile_all(guest)
+            try:
+                agent_build.compile_all(guest)
+            except subprocess.CalledProcessError as error:
+                self.app.display_error(error.stderr.decode("utf-8", "replace"))
+                self.app.abort("the guest agent could not be compiled")
         if self.target_name == "wheel" and version != "editable":
             for file in sorted(guest.rglob("*")):
                 if file.is_file() and not file.name.startswith("."):
