@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
-from typing import TypeAlias
 
 import pytest
 
@@ -48,9 +46,6 @@ class Sandbox:
         self.printed.append((label, line.decode("utf-8", "backslashreplace")))
 
 
-MakeSandbox: TypeAlias = Callable[[SandboxKind], Sandbox]
-
-
 def job(*scripts: str, **fields: object) -> SandboxJob:
     """A job of shell scripts, labelled ``script 1`` and so on."""
     commands = tuple(
@@ -72,8 +67,12 @@ def any_sandbox(request: pytest.FixtureRequest, tmp_path: Path) -> Sandbox:
 
 @pytest.fixture
 def sandbox(tmp_path: Path) -> Sandbox:
+    return make_sandbox(tmp_path)
+
+
+def make_sandbox(folder: Path) -> Sandbox:
     """A sandbox with namespaces."""
-    return _sandbox("root" if os.geteuid() == 0 else "subuid", tmp_path)
+    return _sandbox("root" if os.geteuid() == 0 else "subuid", folder)
 
 
 def _sandbox(kind: SandboxKind, folder: Path) -> Sandbox:
