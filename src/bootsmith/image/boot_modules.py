@@ -67,8 +67,6 @@ _VM_MODULES = (
     "kernel/drivers/char/hw_random/virtio-rng.ko",
     "kernel/drivers/gpu/drm/virtio/",
     "kernel/drivers/md/dm-crypt.ko",
-    "kernel/drivers/md/dm-integrity.ko",
-    "kernel/drivers/md/dm-snapshot.ko",
     "kernel/drivers/md/dm-thin-pool.ko",
     "kernel/drivers/md/dm-verity.ko",
     "kernel/drivers/net/dummy.ko",
@@ -84,8 +82,6 @@ _VM_MODULES = (
     "kernel/drivers/net/vxlan/",
     "kernel/drivers/net/vxlan.ko",
     "kernel/drivers/net/wireguard/",
-    "kernel/drivers/nvdimm/virtio_pmem.ko",
-    "kernel/drivers/scsi/virtio_scsi.ko",
     "kernel/fs/9p/",
     "kernel/fs/autofs/",
     "kernel/fs/binfmt_misc.ko",
@@ -104,16 +100,21 @@ _VM_MODULES = (
     "kernel/net/8021q/",
     "kernel/net/9p/",
     "kernel/net/bridge/",
-    "kernel/net/core/",
+    "kernel/net/core/failover.ko",
     "kernel/net/ipv4/",
     "kernel/net/ipv6/",
     "kernel/net/llc/",
-    "kernel/net/netfilter/n*.ko",
-    "kernel/net/netfilter/x*.ko",
+    "kernel/net/netfilter/nf*.ko",
+    "kernel/net/netfilter/x_tables.ko",
+    "kernel/net/netfilter/xt_[!i]*.ko",
     "kernel/net/packet/",
     "kernel/net/sched/act_mirred.ko",
-    "kernel/net/sched/cls_*.ko",
-    "kernel/net/sched/sch_*.ko",
+    "kernel/net/sched/cls_bpf.ko",
+    "kernel/net/sched/cls_u32.ko",
+    "kernel/net/sched/sch_htb.ko",
+    "kernel/net/sched/sch_ingress.ko",
+    "kernel/net/sched/sch_netem.ko",
+    "kernel/net/sched/sch_tbf.ko",
     "kernel/net/unix/",
     "kernel/net/vmw_vsock/vmw_vsock_virtio_transport.ko",
     "kernel/net/vmw_vsock/vsock*.ko",
@@ -125,7 +126,7 @@ def initramfs_modules(
 ) -> tuple[LoadedModule, ...]:
     """What the initramfs carries, in the order in which it loads.
 
-    Raises ``ImageError`` when the kernel can not drive a virtual machine's devices or read
+    Raises ``ImageError`` when the kernel cannot drive a virtual machine's devices or read
     its root file system, neither by itself nor with a module: such a kernel would hang.
     """
     drivers = (*_BOOT_DRIVERS, Driver(root_filesystem, "the root file system"))
@@ -160,7 +161,7 @@ def guest_modules(
         wanted = [module.name for module in modules]
     else:
         early = initramfs_modules(modules, root_filesystem=root_filesystem)
-        wanted = [module.name for module in early]
+        wanted = [*(module.name for module in early), *_AGENT_DRIVERS]
         wanted += [module.name for module in modules if _is_for_vms(module.path)]
     chosen = modules.closure(wanted)
     texts = {

@@ -50,7 +50,8 @@ _S_IFBLK, _S_IFREG, _S_IFLNK = 0o060000, 0o100000, 0o120000
 def write_cpio(tree: FileTree, *, blobs: BlobSource, sink: ByteSink) -> None:
     """Write ``tree`` without its root, in sorted order, inode numbers counted from 1.
 
-    Of a hard-linked file the last name carries the content, as other writers have it.  Times
+    Of a hard-linked file the last name carries the content, as other writers have it; of a
+    symbolic link every name, because the kernel makes those anew.  Times
     are whole seconds between 1970 and 2106; earlier and later ones become the nearest.
     Raises ``ImageError`` for what the format cannot hold: a file of 4 GiB or more, extended
     attributes, a path over 4095 bytes.
@@ -64,7 +65,8 @@ def write_cpio(tree: FileTree, *, blobs: BlobSource, sink: ByteSink) -> None:
         number = numbers.setdefault(carrier, len(numbers) + 1)
         links = names.get(carrier, [path])
         inode = tree.inode(path)
-        data = _data(inode) if path == links[-1] else EMPTY
+        carries = path == links[-1] or isinstance(inode, Symlink)
+        data = _data(inode) if carries else EMPTY
         sink.write(
             _header(path, inode, number=number, links=len(links), size_bytes=data.size_bytes)
         )
@@ -83,7 +85,7 @@ def read_cpio(source: ByteSource, *, blob: Digest) -> Iterator[Member]:
     offset = 0
     while (header := _read_header(source, offset)).name != TRAILER:
         offset = _aligned(header.data_offset + header.size_bytes)
-        if header.mode & _S_IFMT == _S_IFREG and header.links > 1:
+        if header.mode & _S_IFMT != _S_IFDIR and header.links > 1:
             linked.setdefault(header.number, []).append(header)
         else:
             yield Member(guest_path(header.name), _entry(source, blob, header))

@@ -25,6 +25,18 @@ else:
 
 DECOMPRESSED_MAX_BYTES = 1 << 30
 
+# Five libraries' ways to say that their input is damaged; lz4.frame says RuntimeError.
+_DAMAGE = (
+    zlib.error,
+    lzma.LZMAError,
+    zstd.ZstdError,
+    lz4.block.LZ4BlockError,
+    RuntimeError,
+    OSError,
+    EOFError,
+    ValueError,
+)
+
 # LZ4_COMPRESSBOUND: the most that LZ4 makes of a block.
 _LZ4_BLOCK_MAX_BYTES = LZ4_LEGACY_BLOCK_BYTES + LZ4_LEGACY_BLOCK_BYTES // 255 + 16
 
@@ -41,9 +53,7 @@ def decompressed(data: bytes, *, most_bytes: int = DECOMPRESSED_MAX_BYTES) -> by
         return data
     try:
         found = _DECODERS[name](data, most_bytes + 1)
-    except (zlib.error, lzma.LZMAError, zstd.ZstdError, OSError, EOFError, ValueError) as error:
-        raise ArchiveError(f"damaged {name} data: {error}") from error
-    except RuntimeError as error:  # lz4.frame's and lz4.block's errors
+    except _DAMAGE as error:
         raise ArchiveError(f"damaged {name} data: {error}") from error
     if len(found) > most_bytes:
         raise ArchiveError(f"{name} data grows beyond {most_bytes} bytes")
