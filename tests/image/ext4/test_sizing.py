@@ -41,7 +41,7 @@ TREES = [
     pytest.param(tree_of({b"big": large_file(127 * MIB)}), id="about a group"),
     pytest.param(tree_of({b"big": large_file(2200 * MIB)}), id="several flexible groups"),
     pytest.param(tree_of({b"s": scattered_file(2000)}), id="trees of extents"),
-    pytest.param(tree_of({b"%d" % i: file_of(b"") for i in range(40_000)}), id="many inodes"),
+    pytest.param(tree_of({b"%d" % i: file_of(b"") for i in range(33_000)}), id="many inodes"),
 ]
 
 
