@@ -7,6 +7,7 @@ const linux = std.os.linux;
 const agent = @import("agent/agent.zig");
 const arguments = @import("arguments.zig");
 const console = @import("console.zig");
+const forwarder = @import("forward/forwarder.zig");
 const initramfs = @import("boot/initramfs.zig");
 const modules = @import("boot/modules.zig");
 const power = @import("boot/power.zig");
@@ -22,6 +23,8 @@ const Program = *const fn (words: arguments.Words) sys.Error!void;
 const programs = std.StaticStringMap(Program).initComptime(.{
     .{ "init", &runInitramfs },
     .{ "sandboxd", &runAgent },
+    .{ "sandboxssh", &forwardSsh },
+    .{ "sandboxingress", &forwardIngress },
     .{ "setup", &runSetup },
     .{ "supervise", &supervise.run },
     .{ "modules", &loadModules },
@@ -39,7 +42,8 @@ pub fn main() u8 {
     };
     program(words) catch |failure| {
         console.complain(&.{name}, failure);
-        return 1;
+        // A port that is not there is the host's choice: there is nothing to try again.
+        return if (failure == error.NODEV) 0 else 1;
     };
     return 0;
 }
@@ -47,6 +51,14 @@ pub fn main() u8 {
 fn runAgent(words: arguments.Words) sys.Error!void {
     const source = try arguments.portSource(words, "virtio-port");
     try agent.serve(source, std.os.environ);
+}
+
+fn forwardSsh(words: arguments.Words) sys.Error!void {
+    try forwarder.serve(try arguments.portSource(words, "virtio-ssh"));
+}
+
+fn forwardIngress(words: arguments.Words) sys.Error!void {
+    try forwarder.serve(try arguments.portSource(words, "virtio-ingress"));
 }
 
 fn runInitramfs(_: arguments.Words) sys.Error!void {

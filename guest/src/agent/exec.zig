@@ -5,6 +5,7 @@ const linux = std.os.linux;
 const assert = std.debug.assert;
 
 const Outbox = @import("../frame.zig").Outbox;
+const pages = @import("../pages.zig");
 const poll_set = @import("../poll_set.zig");
 const request = @import("request.zig");
 const Ring = @import("../ring.zig").Ring;
@@ -173,24 +174,11 @@ const Input = struct {
 
     fn open(wanted: bool) sys.Error!Input {
         if (!wanted) return .{ .queue = .{ .memory = &.{} }, .consumed = 0 };
-        const address = try sys.check(linux.mmap(
-            null,
-            stdin_bytes_max,
-            linux.PROT.READ | linux.PROT.WRITE,
-            .{ .TYPE = .PRIVATE, .ANONYMOUS = true, .NORESERVE = true },
-            -1,
-            0,
-        ));
-        const memory: [*]u8 = @ptrFromInt(address);
-        return .{
-            .queue = .{ .memory = memory[0..stdin_bytes_max] },
-            .consumed = stdin_bytes_max,
-        };
+        return .{ .queue = .{ .memory = try pages.map(stdin_bytes_max) }, .consumed = stdin_bytes_max };
     }
 
     fn release(input: *const Input) void {
-        const memory = input.queue.memory;
-        if (memory.len > 0) _ = linux.munmap(memory.ptr, memory.len);
+        pages.unmap(input.queue.memory);
     }
 
     pub const Refusal = error{ NotWanted, TooLarge, NoCredit };
