@@ -13,6 +13,7 @@ import click
 
 from bootsmith._version import __version__
 from bootsmith.errors import BootsmithError, BootTimeout, ConfigError, StepFailed
+from bootsmith.host.signals import Terminated, end_in_order
 
 _COMMANDS = {
     "build": ("bootsmith.cli.build", "Build an image: kernel, initramfs, rootfs and manifest."),
@@ -53,11 +54,12 @@ def bootsmith() -> None:
 
 def main() -> None:
     """Run the command line and exit: 0 done, 1 failed, 2 wrong usage, else the guest's own."""
+    end_in_order()
     try:
         status = bootsmith.main(prog_name="bootsmith", standalone_mode=False)
-    except click.exceptions.Abort:
-        sys.exit(_INTERRUPTED)
-    except KeyboardInterrupt:
+    except Terminated as ending:
+        sys.exit(ending.exit_code)
+    except (KeyboardInterrupt, click.exceptions.Abort):
         click.echo("interrupted", err=True)
         sys.exit(_INTERRUPTED)
     except click.ClickException as error:

@@ -63,6 +63,7 @@ def build_image(
     loaded, folder = load_config(config, options, reporter)
     arch = Arch.parse(options.arch) if options.arch else loaded.arch or host_arch()
     store = Store(options.cache_dir or cache_folder())
+    store.blobs.remove_leftovers()
     http = HttpClient()
     fetcher = Fetcher(store=store, http=http, reporter=reporter, offline=options.offline)
     mirrors = MirrorChoice(
