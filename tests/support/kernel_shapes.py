@@ -101,8 +101,8 @@ VIRTIO = {
     "kernel/drivers/hid/hid.ko": module("hid", exports=["hid_connect"], softdep="pre: usbcore"),
     "modules.builtin": b"kernel/fs/ext4/ext4.ko\nkernel/lib/crc32.ko\n",
     "modules.builtin.modinfo": b"ext4.alias=fs-ext4\0crc32.license=GPL\0",
-    "modules.order": b"kernel/fs/fuse/fuse.ko\nkernel/drivers/virtio/virtio.ko\n",
 }
+VIRTIO["modules.order"] = "".join(f"{path}\n" for path in VIRTIO if path.endswith(".ko")).encode()
 """The modules of a kernel that can drive a virtual machine."""
 
 
@@ -116,7 +116,8 @@ def bzimage(payload: bytes, *, release: str = RELEASE, flags: int = 1) -> bytes:
     struct.pack_into("<H", setup, 0x20E, 0x400 - 0x200)
     struct.pack_into("<H", setup, 0x236, flags)
     struct.pack_into("<II", setup, 0x248, 64, len(payload))
-    setup[0x400 : 0x400 + len(release) + 8] = f"{release} (me) \0".encode()
+    text = f"{release} (me) \0".encode()
+    setup[0x400 : 0x400 + len(text)] = text
     return bytes(setup) + bytes(64) + payload
 
 

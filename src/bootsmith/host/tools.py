@@ -16,6 +16,8 @@ _APT = {
     "newuidmap": "uidmap",
     "newgidmap": "uidmap",
     "gpgv": "gpgv",
+    "depmod": "kmod",
+    "modprobe": "kmod",
 }
 _BREW = {
     "qemu-system-x86_64": "qemu",

@@ -166,15 +166,21 @@ def _symbol_entries(linked: list[_Linked]) -> Iterator[tuple[str, str, int]]:
 
 def _device_lines(linked: list[_Linked]) -> Iterator[str]:
     """The device nodes that exist before their module is loaded (kmod's static nodes)."""
-    yield "# Device nodes to trigger on-demand module loading."
-    for item in linked:
-        device = number = None
-        for alias in item.module.info.aliases:
-            device = _DEVICE_NAME.fullmatch(alias) or device
-            number = _DEVICE_NUMBER.fullmatch(alias) or number
-        if device and number:
-            kind, major, minor = number["kind"][0], number["major"], number["minor"]
-            yield f"{item.module.name} {device['name']} {kind}{major}:{minor}"
+    devices = [device for item in linked if (device := _device(item.module))]
+    if devices:
+        yield "# Device nodes to trigger on-demand module loading."
+        yield from devices
+
+
+def _device(module: LoadedModule) -> str | None:
+    name = number = None
+    for alias in module.info.aliases:
+        name = _DEVICE_NAME.fullmatch(alias) or name
+        number = _DEVICE_NUMBER.fullmatch(alias) or number
+    if name and number:
+        kind, major, minor = number["kind"][0], number["major"], number["minor"]
+        return f"{module.name} {name['name']} {kind}{major}:{minor}"
+    return None
 
 
 def _builtin_entries(builtin: str) -> Iterator[tuple[str, str, int]]:

@@ -61,7 +61,7 @@ class KernelModules:
         """
         folder = _release_folder(tree, release)
         self.release = display(name(folder))
-        self._blobs = blobs
+        self.blobs = blobs
         self._files = dict(_files_below(tree, folder))
         # In sorted order "updates/" comes after "kernel/" and so wins, as with depmod.
         self._modules = {
@@ -90,13 +90,13 @@ class KernelModules:
         file = self._files.get(file_name)
         if file is None:
             return ""
-        return read_content(file.content, blobs=self._blobs).decode("utf-8", "backslashreplace")
+        return read_content(file.content, blobs=self.blobs).decode("utf-8", "backslashreplace")
 
     def load(self, module: Module) -> LoadedModule:
         """Read a module.  Raises ``ArchiveError`` when it is damaged."""
         loaded = self._loaded.get(module.name)
         if loaded is None:
-            stored = read_content(module.file.content, blobs=self._blobs)
+            stored = read_content(module.file.content, blobs=self.blobs)
             data = decompressed(stored)
             loaded = LoadedModule(
                 name=module.name,
