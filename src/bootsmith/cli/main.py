@@ -57,9 +57,11 @@ def main() -> None:
     end_in_order()
     try:
         status = bootsmith.main(prog_name="bootsmith", standalone_mode=False)
-    except Terminated as ending:
-        sys.exit(ending.exit_code)
-    except (KeyboardInterrupt, click.exceptions.Abort):
+    except (KeyboardInterrupt, click.exceptions.Abort) as ending:
+        # click turns what interrupts a command into an Abort of its own.
+        cause = ending.__cause__ or ending
+        if isinstance(cause, Terminated):
+            sys.exit(cause.exit_code)
         click.echo("interrupted", err=True)
         sys.exit(_INTERRUPTED)
     except click.ClickException as error:
