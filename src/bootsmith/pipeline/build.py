@@ -100,7 +100,7 @@ def _lock(request: BuildRequest, bench: Workbench) -> Lock:
         allow_unsigned=bench.allow_unsigned,
     )
     for suite in lock.suites:
-        if suite.signed_by is None:
+        if not suite.signed_by:
             bench.reporter.warning(f"{suite.suite} is not signed by a trusted key")
     return lock
 
@@ -127,7 +127,7 @@ def _manifest(
     *,
     epoch_s: int,
 ) -> Manifest:
-    unsigned = [suite.suite for suite in lock.suites if suite.signed_by is None]
+    unsigned = [suite.suite for suite in lock.suites if not suite.signed_by]
     return Manifest(
         arch=request.arch,
         build_time=datetime.fromtimestamp(epoch_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),

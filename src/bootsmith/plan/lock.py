@@ -67,14 +67,14 @@ class LockedSuite(_Part):
     """A suite that packages were chosen from.
 
     Its date is not kept: a suite published anew with the same packages gives the same lock.
-    ``signed_by`` is the fingerprint of the key its Release file was checked with, ``None``
+    ``signed_by`` are the fingerprints of the keys its Release file was checked with; none
     when the user allowed it to be unsigned.
     """
 
     mirror: str
     suite: str
     components: tuple[str, ...]
-    signed_by: str | None
+    signed_by: tuple[str, ...]
 
 
 class Lock(_Part):

@@ -100,12 +100,11 @@ def check_lock(lock: Lock, config: BuildConfig, arch: Arch) -> None:
 
 
 def _locked_suite(suite: Suite) -> LockedSuite:
-    signers = suite.trusted.signers
     return LockedSuite(
         mirror=suite.repository.archive,
         suite=suite.repository.suite,
         components=suite.repository.components,
-        signed_by=signers[0] if signers else None,
+        signed_by=suite.trusted.signers,
     )
 
 

@@ -16,6 +16,7 @@ from bootsmith.errors import ConfigError, HostError, Problem
 from bootsmith.host.clock import now_s
 from bootsmith.host.environment import environment, host_arch
 from bootsmith.host.files import read_whole
+from bootsmith.host.gpgv import gpgv
 from bootsmith.host.http import HttpClient
 from bootsmith.manifest.manifest import Manifest
 from bootsmith.model.arch import Arch
@@ -76,7 +77,7 @@ def build_image(
         reporter=reporter,
         executor=AutomaticExecutor(work_folder=store.root / "work"),
         mirrors=mirrors,
-        keyring=debian_keyring().extended(*_keys(loaded, folder)),
+        keyring=debian_keyring(gpgv=gpgv).extended(*_keys(loaded, folder)),
         files=folder,
         now=datetime.fromtimestamp(now_s(), UTC),
         allow_unsigned=options.allow_unsigned,
