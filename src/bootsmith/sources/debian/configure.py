@@ -35,6 +35,7 @@ _FIRST = "base-passwd"
 _DIVERTS = "dpkg-divert"
 _REFUSE = b"#!/bin/sh\n# No service is started while an image is made.\nexit 101\n"
 _DO_NOTHING = b"#!/bin/sh\n# No service is started while an image is made.\nexit 0\n"
+_YES = b"#!/bin/sh\n# Nothing runs here that could be told to restart.\nexit 0\n"
 _HOST_KEYS = tuple(
     f"etc/ssh/ssh_host_{kind}_key{half}"
     for kind in ("rsa", "dsa", "ecdsa", "ed25519")
@@ -82,7 +83,7 @@ def configuration(controls: Sequence[ControlArchive], *, dpkg_version: str) -> C
     unpacked = [control for control in ordered if not must_be_unpacked_by_dpkg(control)]
     preparing = [control for control in _first_first(unpacked) if "preinst" in control.files]
     commands = []
-    files = [*SERVICE_BLOCKERS, *_host_key_placeholders()]
+    files = [*SERVICE_BLOCKERS, _IN_CHROOT, *_host_key_placeholders()]
     if preparing:
         files += _preinst_files(preparing, dpkg_version)
         commands.append(GuestCommand(argv=(f"/{_SCRIPT.decode()}",), label="preinst"))
@@ -112,6 +113,10 @@ SERVICE_BLOCKERS = (
     GuestFile(path=guest_path("sbin/start-stop-daemon"), content=_DO_NOTHING, mode=0o755),
 )
 """What keeps package scripts from starting services."""
+
+# Scripts ask this program whether there is an init to restart, and wait for it if so (libc6's
+# for a second).  It looks for a process 1 with another root, which the sandbox does not have.
+_IN_CHROOT = GuestFile(path=guest_path("usr/bin/ischroot"), content=_YES, mode=0o755)
 
 
 def _first_first(controls: Iterable[ControlArchive]) -> list[ControlArchive]:
@@ -143,7 +148,7 @@ def _preinst_files(controls: Sequence[ControlArchive], dpkg_version: str) -> Ite
 _PREINSTS = """\
 #!/bin/sh
 set -e
-export DPKG_ADMINDIR=/{admin} DPKG_ROOT= DPKG_RUNNING_VERSION={version}
+export DPKG_ADMINDIR=/{admin} DPKG_ROOT='' DPKG_RUNNING_VERSION={version}
 export DPKG_MAINTSCRIPT_NAME=preinst DPKG_MAINTSCRIPT_PACKAGE_REFCOUNT=1 PERL_DL_NONLAZY=1
 run() {{
   export DPKG_MAINTSCRIPT_PACKAGE="$2" DPKG_MAINTSCRIPT_ARCH="$3"

@@ -63,7 +63,7 @@ def add_database(
     database.file("arch", f"{arch}\n".encode())
     database.file("info/format", b"1\n")
     by_name = sorted(packages, key=lambda package: (package[0].name, package[0].architecture))
-    database.file("status", b"\n".join(_paragraph(control) for control, _ in by_name))
+    database.file("status", b"".join(_paragraph(control) + b"\n" for control, _ in by_name))
     for control, names in by_name:
         base = f"info/{info_name(control)}"
         database.file(f"{base}.list", b"".join(b"/%s\n" % (name or b".") for name in names))

@@ -31,7 +31,9 @@ from bootsmith.tree.normalise import set_metadata
 
 SOURCES = guest_path("etc/apt/sources.list.d/debian.sources")
 
-_KEYRING = "usr/share/keyrings/debian-archive-keyring.gpg"
+_KEYRINGS = tuple(  # from trixie on it ends in .pgp
+    guest_path(f"usr/share/keyrings/debian-archive-keyring.{suffix}") for suffix in ("pgp", "gpg")
+)
 _BILLION = 1_000_000_000
 _SECONDS_A_DAY = 86_400
 _LAST_CHANGE = 2  # the third field of shadow(5): a day since 1970
@@ -183,7 +185,8 @@ def _add(builder: TreeBuilder, repositories: Sequence[Repository], plain: Metada
     folder = Directory(plain._replace(mode=0o755))
     found: dict[str, Entry] = {"etc/fstab": RegularFile(plain, InlineBytes(_FSTAB))}
     if isinstance(builder.get(parent(SOURCES)), Directory):
-        signed_by = f"/{_KEYRING}" if guest_path(_KEYRING) in builder else None
+        keyring = next((path for path in _KEYRINGS if path in builder), None)
+        signed_by = f"/{keyring.decode()}" if keyring else None
         text = apt_sources(repositories, signed_by=signed_by)
         found[SOURCES.decode()] = RegularFile(plain, InlineBytes(text.encode()))
     for name, major, minor in _DEVICES:

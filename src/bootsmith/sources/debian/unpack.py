@@ -14,11 +14,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bootsmith.errors import ArchiveError, UnsafePath
-from bootsmith.model.guest_path import GuestPath, display, guest_path
+from bootsmith.model.guest_path import GuestPath, display, guest_path, join
+from bootsmith.sources.debian.configure import ARCHIVES, must_be_unpacked_by_dpkg
 from bootsmith.sources.debian.deb import ControlArchive
-from bootsmith.sources.debian.dpkg_database import add_database
+from bootsmith.sources.debian.dpkg_database import add_database, info_name
 from bootsmith.sources.debian.unpacked import UnpackedDeb
-from bootsmith.tree.entry import Directory, Entry, HardLink, Metadata, Symlink
+from bootsmith.tree.entry import Directory, Entry, HardLink, Metadata, RegularFile, Symlink
 from bootsmith.tree.file_tree import FileTree, TreeBuilder
 
 CONFFILE_SUFFIX = b".dpkg-new"
@@ -32,18 +33,21 @@ _MERGING_PACKAGES = frozenset({"usrmerge", "usr-is-merged"})
 def unpack(debs: Sequence[UnpackedDeb], *, arch: str) -> FileTree:
     """The files of ``debs`` and dpkg's database, every package ``unpacked``.
 
-    ``debs`` come in the order in which to unpack them; ``arch`` is dpkg's name.  Raises
-    ``ArchiveError`` when two packages bring the same file, ``UnsafePath`` for a hostile one.
+    ``debs`` come in the order in which to unpack them; ``arch`` is dpkg's name.  The few that
+    dpkg itself must unpack lie in ``ARCHIVES`` as they are.  Raises ``ArchiveError`` when two
+    packages bring the same file, ``UnsafePath`` for a hostile one.
     """
+    ours = [deb for deb in debs if not must_be_unpacked_by_dpkg(deb.control)]
     unpacking = _Unpacking(debs)
-    for deb in debs:
+    for deb in ours:
         unpacking.add(deb)
-    add_database(
-        unpacking.builder,
-        [(deb.control, unpacking.names(deb.control)) for deb in debs],
-        arch=arch,
-    )
-    return unpacking.builder.build()
+    builder = unpacking.builder
+    add_database(builder, [(deb.control, unpacking.names(deb.control)) for deb in ours], arch=arch)
+    for deb in debs:
+        if must_be_unpacked_by_dpkg(deb.control):
+            path = builder.place(join(ARCHIVES, f"{info_name(deb.control)}.deb".encode()))
+            builder.put(path, RegularFile(Metadata(0o644), deb.file))
+    return builder.build()
 
 
 @dataclass(slots=True)

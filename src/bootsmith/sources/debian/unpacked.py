@@ -11,10 +11,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
 
-from bootsmith.errors import ArchiveError
+from bootsmith.errors import ArchiveError, UnsafePath
 from bootsmith.model.digest import Descriptor, Digest
 from bootsmith.model.streams import BlobStore
 from bootsmith.sources.debian.deb import ControlArchive, Deb, check_identity, open_deb
+from bootsmith.tree.entry import BlobSlice
 from bootsmith.tree.layer import Layer, read_layer
 
 DATA_KIND = "deb-data"
@@ -44,10 +45,14 @@ class ChosenDeb:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnpackedDeb:
-    """A package whose files can be read; ``data`` names them as in its archive."""
+    """A package whose files can be read; ``data`` names them as in its archive.
+
+    ``file`` is the package itself.
+    """
 
     control: ControlArchive
     data: Layer
+    file: BlobSlice
 
 
 def unpack_debs(debs: Sequence[ChosenDeb], *, store: DerivedBlobStore) -> tuple[UnpackedDeb, ...]:
@@ -66,7 +71,8 @@ def unpack_debs(debs: Sequence[ChosenDeb], *, store: DerivedBlobStore) -> tuple[
 
 def _unpack(chosen: ChosenDeb, store: DerivedBlobStore) -> UnpackedDeb:
     try:
-        deb = open_deb(store.open_blob(chosen.digest))
+        source = store.open_blob(chosen.digest)
+        deb = open_deb(source)
         check_identity(
             deb.control,
             name=chosen.name,
@@ -75,10 +81,13 @@ def _unpack(chosen: ChosenDeb, store: DerivedBlobStore) -> UnpackedDeb:
         )
         blob = _data_blob(chosen, deb, store)
         return UnpackedDeb(
-            control=deb.control, data=read_layer(store.open_blob(blob.digest), blob.digest)
+            control=deb.control,
+            data=read_layer(store.open_blob(blob.digest), blob.digest),
+            file=BlobSlice(chosen.digest, 0, source.size_bytes),
         )
     except ArchiveError as error:
-        raise ArchiveError(
+        kind = UnsafePath if isinstance(error, UnsafePath) else ArchiveError
+        raise kind(
             f"the package {chosen.name} {chosen.version}: {error}",
             member=error.member or chosen.name,
             offset=error.offset,
