@@ -135,6 +135,19 @@ def test_a_wrong_greeting_ends_the_line(kind: str) -> None:
         agent.line.wait_ready(20)
 
 
+def test_an_agent_that_starts_anew_ends_what_was_under_way() -> None:
+    def script(guest: ScriptedGuest) -> None:
+        guest.expect("exec_request")
+        guest.send("vfs_ready", 0)
+        guest.send("exec_response", guest.expect("exec_request").id, exit_code=0)
+
+    with scripted_guest(script) as agent:
+        with pytest.raises(AgentError, match="started again") as caught:
+            agent.exec(["sleep", "60"], timeout_s=20)
+        assert caught.value.code == "restarted"
+        assert agent.exec(["true"], timeout_s=20).exit_code == 0
+
+
 def test_the_extensions_of_our_agent() -> None:
     def script(guest: ScriptedGuest) -> None:
         guest.send("sync_done", guest.expect("sync_request").id)

@@ -117,6 +117,8 @@ class Line:
         match message.kind:
             case "vfs_ready" | "vfs_error" as kind:
                 self.share_failure = message.text("message") if kind == "vfs_error" else None
+                if self._greeted.is_set():
+                    self._fail_all(_restarted())
                 self._greeted.set()
                 self._on_change()
             case "error":
@@ -130,11 +132,15 @@ class Line:
     def _end(self, failure: AgentError) -> None:
         with self._lock:
             self._failure = failure
+        self._fail_all(failure)
+        self._greeted.set()
+        self._on_change()
+
+    def _fail_all(self, failure: AgentError) -> None:
+        with self._lock:
             exchanges = list(self._exchanges.values())
         for exchange in exchanges:
             exchange.fail(failure)
-        self._greeted.set()
-        self._on_change()
 
 
 class Exchange:
@@ -220,4 +226,13 @@ def _gone() -> AgentError:
         "the connection to the guest agent has ended",
         code="disconnected",
         hint="the machine may have stopped; look at its console",
+    )
+
+
+def _restarted() -> AgentError:
+    # Its supervisor started it anew: it knows nothing of what was under way.
+    return AgentError(
+        "the guest agent has ended and was started again",
+        code="restarted",
+        hint="it may have run out of memory; look at the console, or give the machine more",
     )
