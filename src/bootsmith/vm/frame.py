@@ -7,7 +7,7 @@ most 4 MiB, which hold the envelope ``{v: 1, t: text, id: u32, p: map}``.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 import cbor2
@@ -26,11 +26,15 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One envelope; ``kind`` is its ``t``, ``payload`` its ``p``."""
+    """One envelope; ``kind`` is its ``t``, ``payload`` its ``p``.
+
+    ``size_bytes`` is what it took on the wire, 0 for one that has not been there.
+    """
 
     kind: str
     id: int
     payload: Mapping[str, Value]
+    size_bytes: int = field(default=0, compare=False)
 
     def text(self, key: str) -> str:
         """The text field ``key``.  Raises ``AgentError`` when it is missing or no text."""
@@ -114,4 +118,4 @@ def parse_message(body: bytes) -> Message:
         raise AgentError(f"the guest speaks version {version!r} of the protocol, not {VERSION}")
     if isinstance(number, bool) or not 0 <= number <= _ID_MAX:
         raise AgentError(f"the guest sent the id {number!r}")
-    return Message(kind, number, payload)
+    return Message(kind, number, payload, len(body))

@@ -7,7 +7,6 @@ windows of the exchanges, not here.
 
 from __future__ import annotations
 
-import queue
 import threading
 from collections.abc import Callable, Mapping
 
@@ -15,6 +14,7 @@ from bootsmith.errors import AgentError, HostError, VMError
 from bootsmith.host.channel import Channel
 from bootsmith.host.clock import Deadline
 from bootsmith.vm.cbor import Value
+from bootsmith.vm.flow import Credit, Inbox
 from bootsmith.vm.frame import FrameDecoder, Message, encode_frame
 
 _RECEIVE_BYTES = 1 << 18
@@ -149,7 +149,7 @@ class Exchange:
     def __init__(self, line: Line, number: int) -> None:
         self.id = number
         self._line = line
-        self._inbox: queue.SimpleQueue[Message | BaseException] = queue.SimpleQueue()
+        self._inbox = Inbox()
         self.stdin_credit = Credit()
 
     def send(self, kind: str, payload: Mapping[str, Value]) -> None:
@@ -162,18 +162,12 @@ class Exchange:
         Raises ``AgentError`` when the guest answers with an error or is gone, ``VMError`` when
         nothing comes before the deadline.
         """
-        try:
-            item = self._inbox.get(timeout=deadline.remaining_s())
-        except queue.Empty:
-            raise VMError("the guest did not answer in time", hint="raise the timeout") from None
-        if isinstance(item, AgentError):
-            # The same failure is raised in many threads: each gets an exception of its own.
-            raise AgentError(str(item), code=item.code, hint=item.hint)
-        if isinstance(item, BaseException):
-            raise item
-        if item.kind == "error":
-            raise AgentError(item.text("message"), code=item.text("code"))
-        return item
+        message = self._inbox.get(deadline)
+        if message is None:
+            raise VMError("the guest did not answer in time", hint="raise the timeout")
+        if message.kind == "error":
+            raise AgentError(message.text("message"), code=message.text("code"))
+        return message
 
     def deliver(self, message: Message) -> None:
         """Take a message from the reading thread."""
@@ -184,41 +178,14 @@ class Exchange:
 
     def fail(self, failure: BaseException) -> None:
         """Nothing more will come, and why: ``receive`` raises it."""
-        self._inbox.put(failure)
+        self._inbox.fail(failure)
         self.stdin_credit.withdraw()
 
     def close(self) -> None:
         """Nothing more is wanted."""
         self._line.retire(self)
+        self._inbox.close()
         self.stdin_credit.withdraw()
-
-
-class Credit:
-    """How many bytes the other side is ready to take."""
-
-    def __init__(self) -> None:
-        self._bytes = 0
-        self._withdrawn = False
-        self._changed = threading.Condition()
-
-    def add(self, size_bytes: int) -> None:
-        with self._changed:
-            self._bytes += size_bytes
-            self._changed.notify_all()
-
-    def withdraw(self) -> None:
-        """There will be no more."""
-        with self._changed:
-            self._withdrawn = True
-            self._changed.notify_all()
-
-    def take(self, most_bytes: int) -> int:
-        """Wait for credit and take up to ``most_bytes`` of it; 0 when there will be none."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._bytes > 0 or self._withdrawn)
-            taken = 0 if self._withdrawn else min(self._bytes, most_bytes)
-            self._bytes -= taken
-            return taken
 
 
 def _gone() -> AgentError:
