@@ -6,6 +6,7 @@ already extracted, or not; the tree is made up, with the sizes of files of a Deb
 
 from __future__ import annotations
 
+import math
 import os
 import random
 import resource
@@ -49,14 +50,16 @@ class Ext4Timing:
         return self.ours_s / (self.mke2fs_s + self.extract_s)
 
 
-def measure_ext4(workspace: Path, *, files: int = 8_000, rounds: int = 5) -> Ext4Timing:
+def measure_ext4(
+    workspace: Path, *, files: int = 8_000, median_bytes: int = 3_000, rounds: int = 5
+) -> Ext4Timing:
     """Measure in the empty directory ``workspace``, which is left full.
 
-    Of ``files`` files about 20 KiB each are made, a directory for every eight, a symbolic
-    link for every ten.
+    ``files`` files are made, the mean about seven times the median as in a Debian system, a
+    directory for every eight, a symbolic link for every ten.
     """
     extracted, archive, image = workspace / "tree", workspace / "tree.tar", workspace / "image"
-    content_bytes = _make_content(extracted, files)
+    content_bytes = _make_content(extracted, files, median_bytes)
     _tar("--sort=name", "--owner=0", "--group=0", "-cf", archive, "-C", extracted, ".")
     blob = sha256_of_file(archive)
     image_bytes = content_bytes + files * 4096 + _FREE_BYTES
@@ -116,7 +119,7 @@ def _options() -> Ext4Options:
     )
 
 
-def _make_content(root: Path, files: int) -> int:
+def _make_content(root: Path, files: int, median_bytes: int) -> int:
     """Files of log-normal size under ``root``; their total size."""
     sizes = random.Random(0)
     pool = sizes.randbytes(8 << 20)
@@ -124,7 +127,7 @@ def _make_content(root: Path, files: int) -> int:
     for number in range(files):
         directory = root / f"usr/share/package-{number // 64:04}/part-{number // 8 % 8}"
         directory.mkdir(parents=True, exist_ok=True)
-        size = min(len(pool), int(sizes.lognormvariate(8.0, 2.0)))
+        size = min(len(pool), int(sizes.lognormvariate(math.log(median_bytes), 2.0)))
         start = sizes.randrange(len(pool) - size + 1)
         (directory / f"file-{number:06}.data").write_bytes(pool[start : start + size])
         total += size

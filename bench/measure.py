@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import resource
 import statistics
 import subprocess
 import sys
@@ -77,11 +76,6 @@ def run(*argv: str | Path, env: Mapping[str, str] | None = None) -> str:
 def bootsmith(*words: str | Path, env: Mapping[str, str] | None = None) -> str:
     """Run the command line of this source tree."""
     return run(Path(sys.executable).with_name("bootsmith"), *words, env=env)
-
-
-def peak_memory_mib() -> float:
-    """The largest resident size this process has had, in MiB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def machine() -> str:

@@ -84,6 +84,6 @@ def _check_rootfs(folder: Path, manifest: Manifest) -> Iterator[Problem]:
         return
     try:
         with FileSource(folder / name) as source:
-            Ext4Reader(source)
+            Ext4Reader(source).check_groups()
     except ArchiveError as error:
         yield Problem(pointer="assets.rootfs", message=f"{name} is no ext4 file system: {error}")
