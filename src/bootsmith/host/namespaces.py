@@ -27,7 +27,7 @@ SandboxKind: TypeAlias = Literal["root", "subuid", "chroot"]
 
 _TRIAL_BYTES = 16 << 20
 _PLACES = (b"dev", b"proc", b"sys", b"run", b"tmp")
-_KERNEL = Path("/proc/sys/kernel")
+_SETTINGS = Path("/proc/sys")
 _IN_CONTAINER = (
     "run it as root there, or start the container with "
     "--security-opt seccomp=unconfined --security-opt systempaths=unconfined"
@@ -130,17 +130,17 @@ def _explain(failure: SetUpFailed) -> _Problem:
         return _Problem(reason, "report this")
     for file, value, fix in (
         (
-            _KERNEL / "apparmor_restrict_unprivileged_userns",
+            _SETTINGS / "kernel/apparmor_restrict_unprivileged_userns",
             "1",
             "let root run: sysctl -w kernel.apparmor_restrict_unprivileged_userns=0",
         ),
         (
-            _KERNEL / "unprivileged_userns_clone",
+            _SETTINGS / "kernel/unprivileged_userns_clone",
             "0",
             "let root run: sysctl -w kernel.unprivileged_userns_clone=1",
         ),
         (
-            Path("/proc/sys/user/max_user_namespaces"),
+            _SETTINGS / "user/max_user_namespaces",
             "0",
             "let root run: sysctl -w user.max_user_namespaces=65536",
         ),
