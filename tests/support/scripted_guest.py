@@ -60,6 +60,17 @@ class ScriptedGuest:
 @contextmanager
 def scripted_guest(script: Script, *, greet: bool = True) -> Iterator[Agent]:
     """Our client at the line of a guest that follows ``script`` in a thread of its own."""
+    with scripted_line(script, greet=greet) as channel:
+        agent = Agent(channel)
+        try:
+            yield agent
+        finally:
+            agent.close()
+
+
+@contextmanager
+def scripted_line(script: Script, *, greet: bool = False) -> Iterator[Channel]:
+    """The host's end of a line to such a guest; whoever takes it closes it."""
     ours, theirs = Channel.pair()
     failures: list[BaseException] = []
 
@@ -73,12 +84,10 @@ def scripted_guest(script: Script, *, greet: bool = True) -> Iterator[Agent]:
             failures.append(error)
 
     thread = threading.Thread(target=play)
-    agent = Agent(ours)
     thread.start()
     try:
-        yield agent
+        yield ours
     finally:
-        agent.close()
         thread.join(20)
         theirs.close()
     assert not thread.is_alive(), "the script has not come to its end"

@@ -95,6 +95,9 @@ GOLDEN = {
     },
     "everything.txt": _text(everything()),
     "console-log.txt": _text(
-        machine(), Wiring(console=4, qmp=5, ports={AGENT_PORT: 6}, console_log=Path("/tmp/a,b"))
+        machine(),
+        Wiring(
+            console=4, qmp=5, ports={AGENT_PORT: 6, INGRESS_PORT: 7}, console_log=Path("/tmp/a,b")
+        ),
     ),
 }

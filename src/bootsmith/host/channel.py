@@ -76,6 +76,11 @@ class Channel:
         except OSError:
             return False
 
+    def end_sending(self) -> None:
+        """Tell the other end that nothing more will come; it may still send."""
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_WR)
+
     def hang_up(self) -> None:
         """End the stream in both directions and wake the thread that receives."""
         with contextlib.suppress(OSError):

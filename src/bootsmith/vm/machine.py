@@ -108,7 +108,7 @@ class MachineSpec:
     drives: tuple[Drive, ...] = ()
     network: Network = Network.NONE
     forwards: tuple[PortForward, ...] = ()
-    ports: tuple[str, ...] = (AGENT_PORT,)
+    ports: tuple[str, ...] = (AGENT_PORT, INGRESS_PORT)
 
 
 def default_machine(arch: Arch) -> MachineType:

@@ -17,7 +17,9 @@ from bootsmith.vm.acceleration import Decision
 from bootsmith.vm.agent import Agent
 from bootsmith.vm.checkpoint import save_changes
 from bootsmith.vm.console import Console
-from bootsmith.vm.machine import AGENT_PORT, DiskMode, Drive, MachineSpec
+from bootsmith.vm.forwards import Forward
+from bootsmith.vm.line import Line
+from bootsmith.vm.machine import AGENT_PORT, INGRESS_PORT, DiskMode, Drive, MachineSpec
 
 # For a guest with another agent than ours.  "o" needs no help of the guest's programs, whatever
 # its init is.
@@ -48,6 +50,8 @@ class RunningMachine:
         self._changed = threading.Event()
         self._ending = threading.Lock()
         self._has_ended = False
+        self._ingress: Line | None = None
+        self._forwards: list[Forward] = []
         self.console = Console(
             channels["console"], on_change=self._changed.set, on_output=on_console
         )
@@ -102,6 +106,24 @@ class RunningMachine:
         """The end of the console as a part of an error's text."""
         tail = self.console.tail()
         return f"\nThe end of its console:\n{tail}" if tail else "\nIts console is empty."
+
+    def forward(self, guest_port: int, *, host_port: int = 0) -> Forward:
+        """Lead a port of this machine's loopback to ``guest_port`` until the machine ends.
+
+        Raises ``HostError`` when ``host_port`` is taken, ``VMError`` for a machine without the
+        guest's port for it.
+        """
+        with self._ending:
+            if self._has_ended or INGRESS_PORT not in self._channels:
+                raise VMError(
+                    "ports of this machine cannot be forwarded",
+                    hint=f"start it with {INGRESS_PORT} among its ports",
+                )
+            if self._ingress is None:
+                self._ingress = Line(self._channels[INGRESS_PORT])
+            made = Forward(self._ingress, guest_port=guest_port, host_port=host_port)
+            self._forwards.append(made)
+            return made
 
     def stop(self, *, timeout_s: float = 10.0) -> None:
         """Let the guest write everything to its disks and power off; pull the plug if it does not.
@@ -168,6 +190,10 @@ class RunningMachine:
     def _end(self) -> None:
         self._has_ended = True
         self._child.terminate()
+        for forward in self._forwards:
+            forward.close()
+        if self._ingress is not None:
+            self._ingress.close()
         if self.agent is not None:
             self.agent.close()
         self.console.close()

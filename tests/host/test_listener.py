@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import socket
+import threading
+
+import pytest
+
+from bootsmith.errors import HostError
+from bootsmith.host.channel import Channel
+from bootsmith.host.listener import LoopbackListener
+
+
+def test_a_connection_is_taken() -> None:
+    listener = LoopbackListener()
+    with socket.create_connection(("127.0.0.1", listener.port), timeout=20) as client:
+        taken = listener.accept()
+        assert taken is not None
+        client.sendall(b"hello")
+        assert taken.receive() == b"hello"
+        taken.send(b"bye")
+        taken.end_sending()
+        assert client.recv(100) == b"bye"
+        assert client.recv(100) == b""
+        taken.close()
+    listener.close()
+
+
+def test_two_get_different_ports() -> None:
+    first, second = LoopbackListener(), LoopbackListener()
+    assert first.port != second.port
+    with pytest.raises(HostError, match=str(first.port)) as caught:
+        LoopbackListener(first.port)
+    assert caught.value.hint
+    first.close()
+    second.close()
+
+
+@pytest.mark.parametrize("port", [-1, 65536])
+def test_a_port_that_cannot_be(port: int) -> None:
+    with pytest.raises(HostError):
+        LoopbackListener(port)
+
+
+def test_stopping_wakes_the_one_who_waits() -> None:
+    listener = LoopbackListener()
+    taken: list[Channel | None] = []
+    taker = threading.Thread(target=lambda: taken.append(listener.accept()))
+    taker.start()
+    listener.stop()
+    taker.join(20)
+    assert taken == [None]
+    listener.close()
