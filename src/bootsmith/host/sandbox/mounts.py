@@ -25,15 +25,16 @@ _LINKS = (
 )
 _KERNEL_SETTINGS = (b"sys", b"sysrq-trigger", b"irq", b"bus", b"fs")
 
-# What statvfs(3) says of a mount, and how mount(2) is told the same.
+# What statvfs(3) says of a mount (<sys/statvfs.h>; Python knows some only on Linux), and how
+# mount(2) is told the same.
 _FLAGS = (
-    (os.ST_RDONLY, syscalls.MS_RDONLY),
-    (os.ST_NOSUID, syscalls.MS_NOSUID),
-    (os.ST_NODEV, syscalls.MS_NODEV),
-    (os.ST_NOEXEC, syscalls.MS_NOEXEC),
-    (os.ST_NOATIME, syscalls.MS_NOATIME),
-    (os.ST_NODIRATIME, syscalls.MS_NODIRATIME),
-    (os.ST_RELATIME, syscalls.MS_RELATIME),
+    (0x1, syscalls.MS_RDONLY),
+    (0x2, syscalls.MS_NOSUID),
+    (0x4, syscalls.MS_NODEV),
+    (0x8, syscalls.MS_NOEXEC),
+    (0x400, syscalls.MS_NOATIME),
+    (0x800, syscalls.MS_NODIRATIME),
+    (0x1000, syscalls.MS_RELATIME),
 )
 
 
