@@ -67,7 +67,7 @@ def measure_ext4(
     theirs: list[float] = []
     for _ in range(rounds):
         ours.append(_ours(archive, blob, image))
-        theirs.append(_timed(lambda: _mke2fs("-d", extracted, image, f"{image_bytes >> 10}k")))
+        theirs.append(_timed(lambda: _mke2fs(extracted, image, image_bytes, inodes=2 * files)))
     (workspace / "again").mkdir()
     extract_s = _timed(lambda: _tar("-xf", archive, "-C", workspace / "again"))
     return Ext4Timing(
@@ -147,9 +147,21 @@ def _tar(*arguments: str | Path) -> None:
     subprocess.run(["tar", *arguments], check=True)
 
 
-def _mke2fs(*arguments: str | Path) -> None:
-    argv = ["mke2fs", "-q", "-F", "-t", "ext4", "-b", "4096", *arguments]
-    subprocess.run(argv, check=True, capture_output=True)
+def _mke2fs(content: Path, image: Path, size_bytes: int, *, inodes: int) -> None:
+    argv: list[str | Path] = [
+        "mke2fs",
+        "-q",
+        "-F",
+        "-t",
+        "ext4",
+        "-b",
+        "4096",
+        "-N",
+        str(inodes),
+        "-d",
+        content,
+    ]
+    subprocess.run([*argv, image, f"{size_bytes >> 10}k"], check=True, capture_output=True)
 
 
 def _mke2fs_version() -> str:
