@@ -44,7 +44,7 @@ def write_tiny_kernel(path: Path, text: bytes = b"", *, then: Then = Then.HANG) 
 def _code(text_address: int, then: Then) -> bytes:
     return (
         b"\xfc"  # cld
-         b"\xbe"  # mov esi, text
+        b"\xbe"  # mov esi, text
         + struct.pack("<I", text_address)
         + b"\x66\xba\xf8\x03"  # mov dx, 0x3f8
         + b"\xac"  # next: lodsb
