@@ -353,6 +353,15 @@ def test_very_deep_paths() -> None:
     assert len(tree_of(layer, shapes.archive(shapes.file(b".wh.d")))) == 1
 
 
+def test_missing_parents_cannot_fill_the_memory() -> None:
+    parts = []
+    for number in range(100):
+        deep = b"%d/" % number + b"/".join([b"d"] * 2000)
+        parts.append(shapes.pax({b"path": deep}) + shapes.file(b"x"))
+    with pytest.raises(ArchiveError, match="parents are missing"):
+        tree_of(shapes.archive(*parts))
+
+
 def test_a_long_chain_of_early_hard_links() -> None:
     count = 3000
     links = [shapes.hard_link(b"%d" % n, b"%d" % (n + 1)) for n in range(count)]

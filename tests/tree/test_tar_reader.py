@@ -403,6 +403,21 @@ def test_a_sparse_map_of_a_million_stretches_is_refused() -> None:
         members_of(data)
 
 
+def test_global_records_cannot_grow_without_end() -> None:
+    parts = [shapes.pax({b"comment%d" % n: b"x" * 1000}, kind=b"g") for n in range(70)]
+    with pytest.raises(ArchiveError, match="global pax records"):
+        members_of(shapes.archive(*parts))
+
+
+def test_sparse_files_cannot_have_stretches_without_end() -> None:
+    count = 100_000
+    stretches = b"".join(b"%d,1," % (2 * n) for n in range(count)).rstrip(b",")
+    part = sparse_01(stretches, size=b"%d" % (2 * count), data=b"x" * count)
+    assert len(members_of(shapes.archive(part))) == 1
+    with pytest.raises(ArchiveError, match="stretches of data"):
+        members_of(shapes.archive(*[part] * 11))
+
+
 @pytest.mark.parametrize("position", [0, 100, 124, 148, 156, 257, 345, 500])
 def test_the_checksum_check_is_awake(position: int) -> None:
     """The checker itself, sabotaged: any flipped byte of a header must be noticed."""

@@ -25,6 +25,10 @@ from bootsmith.tree.entry import (
 IMPLIED_DIRECTORY = Directory(Metadata(0o755))
 """What stands for a parent that no archive member describes (as umoci and containerd do)."""
 
+# One path of 4 KiB may imply two thousand parents, 4 MB of paths: a few thousand such members
+# would fill any memory.
+_IMPLIED_MAX_BYTES = 64 << 20
+
 _MAX_SYMLINKS = 40  # the kernel's own limit on one path walk (MAXSYMLINKS)
 
 
@@ -106,6 +110,7 @@ class TreeBuilder:
             if isinstance(entry, HardLink):
                 self._links.setdefault(entry.target, set()).add(path)
         self._placed: dict[GuestPath, GuestPath] = {}
+        self._implied_bytes = 0
 
     def build(self) -> FileTree:
         return FileTree(self._entries)
@@ -222,6 +227,12 @@ class TreeBuilder:
             if target is not None and isinstance(self._entries[target], Directory):
                 return target
         if not isinstance(entry, Directory):
+            self._implied_bytes += len(step)
+            if self._implied_bytes > _IMPLIED_MAX_BYTES:
+                raise ArchiveError(
+                    "more parents are missing than an honest archive leaves out",
+                    member=display(step),
+                )
             self.put(step, IMPLIED_DIRECTORY)
         return step
 

@@ -28,11 +28,15 @@ from bootsmith.tree.entry import (
     Member,
     Metadata,
     RegularFile,
+    SparseContent,
     Symlink,
 )
 
 PATH_MAX_BYTES = 4095  # PATH_MAX of <linux/limits.h>, without its NUL
 EXTENSION_MAX_BYTES = 1 << 20  # what a pax header or a GNU long name may take
+
+GLOBAL_MAX_BYTES = 64 << 10  # what all global pax records may take: each member carries them
+STRETCHES_MAX = 1 << 20  # of all sparse files together
 
 _WINDOW_BYTES = 64 << 10
 _CACHE_MAX = 1 << 14
@@ -79,6 +83,7 @@ class _Reader:
         self._window_start = 0
         self._global: _Records = {}
         self._pending: _Records = {}  # what extensions say of the next member only
+        self._stretches = 0
         self._directories: dict[bytes, GuestPath] = {}
         self._metadata: dict[tuple[bytes, bytes, bytes, bytes], Metadata] = {}
 
@@ -133,6 +138,9 @@ class _Reader:
             self._pending.update(pax.parse_records(data))
         else:
             self._global = _merged(self._global, pax.parse_records(data))
+            taken = sum(len(key) + len(value) for key, value in self._global.items())
+            if taken > GLOBAL_MAX_BYTES:
+                raise ValueError(f"global pax records of {taken} bytes")
         return start + tar.padded(size)
 
     def _member(self, block: bytes, header: tar.Header, at: int) -> tuple[Member, int]:
@@ -143,6 +151,7 @@ class _Reader:
         if kind == tar.OLD_REGULAR and raw.endswith(b"/"):
             kind = tar.DIRECTORY  # as before POSIX
         data = at + tar.BLOCK_BYTES
+        content: Content = EMPTY
         if kind in _FILES:
             size = _size(header, records)
             end = data + size
@@ -162,6 +171,10 @@ class _Reader:
             entry = RegularFile(self._metadata_of(header, records), content)
         else:
             raise ValueError(f"a member of unknown type {kind!r}")
+        if type(content) is SparseContent:
+            self._stretches += len(content.runs)
+            if self._stretches > STRETCHES_MAX:
+                raise ValueError(f"sparse files of more than {STRETCHES_MAX} stretches of data")
         path = self._path(raw)
         if not path and kind != tar.DIRECTORY:
             raise ValueError("a member without a name that is no directory")
