@@ -138,6 +138,26 @@ def test_attributes_come_back(any_sandbox: Sandbox) -> None:
     assert touched.metadata.xattrs == metadata.xattrs
 
 
+def test_attributes_that_cannot_be_on_disk_are_not_lost(any_sandbox: Sandbox) -> None:
+    """As an ordinary user; root can set these, and then nothing is special about them."""
+    xattrs = ((b"trusted.one", b"1"), (b"user.two", b"2"))
+    metadata = Metadata(0o644, mtime_ns=MTIME_NS, xattrs=xattrs)
+    builder = TreeBuilder(host_programs_tree())
+    for name in ("kept", "touched", "replaced"):
+        place = guest_path(f"etc/{name}")
+        builder.put(place, RegularFile(metadata, InlineBytes(b"x")))
+    builder.put(guest_path("etc/folder"), Directory(metadata._replace(mode=0o755)))
+    layer = any_sandbox.script(
+        "cd /etc; touch touched; touch folder/in; echo y > y; mv y replaced", builder.build()
+    )
+    found = dict(layer.members)
+    assert guest_path("etc/kept") not in found
+    for name, expected in (("touched", xattrs), ("folder", xattrs), ("replaced", ())):
+        entry = found[guest_path(f"etc/{name}")]
+        assert not isinstance(entry, HardLink)
+        assert entry.metadata.xattrs == expected
+
+
 def test_a_sparse_file_comes_back_with_its_holes(any_sandbox: Sandbox) -> None:
     layer = any_sandbox.script(
         "cd /root; truncate -s 5G big; printf end | dd of=big bs=1 seek=3G conv=notrunc 2>/dev/null"

@@ -62,8 +62,8 @@ def test_what_a_kernel_provides_is_there(sandbox: Sandbox) -> None:
 
 
 def test_a_command_is_root_with_the_users_of_a_whole_system(any_sandbox: Sandbox) -> None:
-    any_sandbox.script("id -u; touch /root/x; chown 65534:65534 /root/x; stat -c %u /root/x")
-    assert any_sandbox.lines == ["0", "65534"]
+    any_sandbox.script("id -u; id -G; touch /root/x; chown 65534:65534 /root/x; stat -c %u /root/x")
+    assert any_sandbox.lines == ["0", "0", "65534"]
 
 
 def test_the_host_name_is_the_jobs(sandbox: Sandbox) -> None:

@@ -138,6 +138,7 @@ def _become(command: Command, chroot: bytes | None, output: int, failure: int) -
         for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGCHLD):
             signal.signal(number, signal.SIG_DFL)
         os.umask(0o022)
+        os.setgroups([])
         os.chdir(command.cwd)
         syscalls.keep_only_capabilities(KEPT_CAPABILITIES)
         os.execvpe(command.argv[0], list(command.argv), command.env)  # noqa: S606  (argv is the job)

@@ -95,17 +95,28 @@ class _Keeper:
         capture.wait_for_next_tick()
         if not self._try("namespaces", self._leave_namespaces) or not self._run_commands():
             return
-        ignored = {*plan.ignored, *materialiser.left_out}
-        self._try("capture", lambda: self._capture(before, ignored))
+        self._try("capture", lambda: self._capture(before, materialiser))
         for folder in plan.leftovers:
             shutil.rmtree(folder, ignore_errors=True)
 
-    def _capture(self, before: capture.Snapshot, ignored: set[bytes]) -> None:
+    def _capture(self, before: capture.Snapshot, materialiser: Materialiser) -> None:
         after = capture.look(self._root, excluded=self._plan.excluded)
         found = capture.difference(
-            self._root, before, after, ignored=ignored, content=self._content_fd
+            self._root,
+            before,
+            after,
+            ignored={*self._plan.ignored, *materialiser.left_out},
+            content=self._content_fd,
         )
-        send(self._channel, Captured(found.changed, found.removed))
+        changed = [
+            # What could not be put on the file is still on it, if it is the same file.
+            record._replace(xattrs=tuple(sorted({*record.xattrs, *unset})))
+            if (unset := materialiser.unset.get(record.path))
+            and before[record.path].inode == after[record.path].inode
+            else record
+            for record in found.changed
+        ]
+        send(self._channel, Captured(changed, found.removed))
 
     def _enter_user_namespace(self) -> None:
         if self._plan.kind != "subuid":
@@ -113,7 +124,6 @@ class _Keeper:
         syscalls.unshare(syscalls.CLONE_NEWUSER)
         send(self._channel, WantsMapping(os.getpid()))
         assert isinstance(receive(self._channel), Mapped)
-        os.setgroups([])
 
     def _mount_memory(self) -> None:
         """Files in memory: no disk is waited for, and they are gone with the namespace."""

@@ -16,10 +16,11 @@ import os
 import stat
 from collections.abc import Sequence
 
-from bootsmith.host.sandbox.inode_record import HARD_LINK, InodeRecord
+from bootsmith.host.sandbox.inode_record import HARD_LINK, InodeRecord, Xattrs
 
 _KERNEL_COPY_BYTES = 128 << 10  # below this, a write from the mapping costs fewer system calls
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+_NO_XATTR = {errno.EPERM, errno.EACCES, errno.EOPNOTSUPP}
 _NO_KERNEL_COPY = {errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM}
 
 
@@ -27,13 +28,15 @@ class Materialiser:
     """Makes the files of ``records`` below the directory ``root``, which exists and is empty.
 
     ``sources`` are the files that the records' data is in.  Devices that this process may not
-    make (a user namespace may make none) are left out and told in ``left_out``.
+    make (a user namespace may make none) are told in ``left_out``, and attributes that it or
+    the file system may not have (``trusted.`` ones, say) by their path in ``unset``.
     """
 
     def __init__(self, root: bytes, sources: Sequence[bytes]) -> None:
         self._root = root
         self._sources = [_Source(path) for path in sources]
         self.left_out: set[bytes] = set()
+        self.unset: dict[bytes, Xattrs] = {}
 
     def make(self, records: Sequence[InodeRecord]) -> None:
         """Raises ``OSError``."""
@@ -46,7 +49,7 @@ class Materialiser:
             # A directory's time changes with every file put in it, and its mode may forbid that.
             for record in reversed(records):
                 if stat.S_ISDIR(record.mode):
-                    _set_metadata(record.path or b".", record)
+                    self._set_metadata(record)
         finally:
             os.fchdir(home)
             os.close(home)
@@ -63,7 +66,7 @@ class Materialiser:
                 os.mkdir(path, 0o700)
         elif kind == stat.S_IFLNK:
             os.symlink(record.target, path)
-            _set_metadata(path, record)
+            self._set_metadata(record)
         elif kind == HARD_LINK:
             if record.target in self.left_out:
                 self.left_out.add(path)
@@ -91,8 +94,8 @@ class Materialiser:
                 os.fchown(fd, uid, gid)
             if mode & 0o7000:
                 os.fchmod(fd, mode & 0o7777)  # after chown, which takes setuid away
-            for name, value in xattrs:  # after chown, which takes capabilities away
-                os.setxattr(fd, name, value)
+            if xattrs:
+                self._set_xattrs(record, fd)  # after chown, which takes capabilities away
             os.utime(fd, ns=(mtime_ns, mtime_ns))
         finally:
             os.close(fd)
@@ -103,7 +106,28 @@ class Materialiser:
         except PermissionError:
             self.left_out.add(record.path)
         else:
-            _set_metadata(record.path, record)
+            self._set_metadata(record)
+
+    def _set_metadata(self, record: InodeRecord) -> None:
+        path = record.path or b"."
+        os.chown(path, record.uid, record.gid, follow_symlinks=False)
+        if not stat.S_ISLNK(record.mode):
+            os.chmod(path, stat.S_IMODE(record.mode))
+        if record.xattrs:
+            self._set_xattrs(record, path)
+        os.utime(path, ns=(record.mtime_ns, record.mtime_ns), follow_symlinks=False)
+
+    def _set_xattrs(self, record: InodeRecord, place: bytes | int) -> None:
+        unset = []
+        for name, value in record.xattrs:
+            try:
+                os.setxattr(place, name, value, follow_symlinks=isinstance(place, int))
+            except OSError as error:
+                if error.errno not in _NO_XATTR:
+                    raise
+                unset.append((name, value))
+        if unset:
+            self.unset[record.path] = tuple(unset)
 
 
 class _Source:
@@ -159,12 +183,3 @@ def _write(fd: int, data: bytes | memoryview) -> None:
     done = os.write(fd, data)
     while done < len(data):
         done += os.write(fd, memoryview(data)[done:])
-
-
-def _set_metadata(path: bytes, record: InodeRecord) -> None:
-    os.chown(path, record.uid, record.gid, follow_symlinks=False)
-    if not stat.S_ISLNK(record.mode):
-        os.chmod(path, stat.S_IMODE(record.mode))
-    for name, value in record.xattrs:
-        os.setxattr(path, name, value, follow_symlinks=False)
-    os.utime(path, ns=(record.mtime_ns, record.mtime_ns), follow_symlinks=False)
