@@ -12,9 +12,9 @@ from bootsmith.sources.debian.configure import (
     AUDIT,
     Configuration,
     configuration,
-    must_be_unpacked_by_dpkg,
 )
 from bootsmith.sources.debian.deb import ControlArchive, ControlFile
+from bootsmith.sources.debian.diversions import left_to_dpkg
 from tests.sources.debian.test_configure_order import control
 from tests.support.judges import judge
 
@@ -59,10 +59,16 @@ def test_every_preinst_runs_and_base_passwd_comes_first() -> None:
         ("#!/bin/sh\nif true; then\n\tdpkg-divert --add /bin/x; fi\n", True),
         ("#!/bin/sh\n  # dpkg-divert --add /bin/x\n", False),
         ("#!/bin/sh\necho hello\n", False),
+        ("#!/bin/sh\nname=$(dpkg-divert --truename /bin/sh)\n", False),
+        ("#!/bin/sh\ndpkg-divert --listpackage /bin/sh && dpkg --version\n", False),
     ],
 )
 def test_who_diverts(script: str, *, expected: bool) -> None:
-    assert must_be_unpacked_by_dpkg(with_preinst("a", script)) is expected
+    diverting, essential = with_preinst("a", script), with_preinst("e", script, Essential="yes")
+    needed = with_preinst("n", script)
+    other = control("b", {"Essential": "yes", "Depends": "n"})
+    controls = (diverting, essential, needed, other)
+    assert left_to_dpkg(controls) == ((diverting,) if expected else ())
 
 
 def test_who_diverts_is_unpacked_by_dpkg_after_the_others() -> None:

@@ -178,16 +178,18 @@ def test_base_files_brings_the_links_itself(store: Store) -> None:
     """As from trixie on."""
     laid = lay(
         store,
-        package("base-files", {"usr": Dir(), "usr/bin": Dir(), "bin": Link("usr/bin")}),
-        package("usr-is-merged", {"usr": Dir()}),
+        package("acl", {"bin": Dir(), "bin/acl": b"A"}),
+        package("base-files", {"usr": Dir(), "usr/bin": Dir(0o711), "bin": Link("usr/bin")}),
         package("b", {"usr": Dir(), "usr/bin": Dir(), "usr/bin/sh": b"S"}),
     )
     assert laid.shown() == {
         "bin": "-> usr/bin",
         "usr": "755 0",
         "usr/bin": "755 0",
+        "usr/bin/acl": "A",
         "usr/bin/sh": "S",
     }
+    assert laid.listed("base-files") == ["/usr", "/usr/bin", "/bin"]
 
 
 def test_configuration_files_wait_beside_their_place(store: Store) -> None:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from bootsmith.model.guest_path import GuestPath, guest_path
 from bootsmith.sources.debian.configure_order import configure_order
 from bootsmith.sources.debian.deb import ControlArchive, ControlFile
+from bootsmith.sources.debian.diversions import left_to_dpkg, not_among
 from bootsmith.sources.debian.dpkg_database import ADMIN_FOLDER, info_name
 
 ENVIRONMENT: Mapping[str, str] = {
@@ -32,7 +33,6 @@ ARCHIVES = guest_path("var/cache/apt/archives")
 _FOLDER = "run/bootsmith"
 _SCRIPT = guest_path(f"{_FOLDER}/preinsts")
 _FIRST = "base-passwd"
-_DIVERTS = "dpkg-divert"
 _REFUSE = b"#!/bin/sh\n# No service is started while an image is made.\nexit 101\n"
 _DO_NOTHING = b"#!/bin/sh\n# No service is started while an image is made.\nexit 0\n"
 _YES = b"#!/bin/sh\n# Nothing runs here that could be told to restart.\nexit 0\n"
@@ -70,24 +70,18 @@ class Configuration:
     files: tuple[GuestFile, ...]
 
 
-def must_be_unpacked_by_dpkg(control: ControlArchive) -> bool:
-    """Whether the package diverts files before its own come."""
-    return any(
-        _DIVERTS in line for line in control.lines("preinst") if not line.lstrip().startswith("#")
-    )
-
-
 def configuration(controls: Sequence[ControlArchive], *, dpkg_version: str) -> Configuration:
     """What configures packages that ``unpack`` laid out."""
     ordered = configure_order(controls)
-    unpacked = [control for control in ordered if not must_be_unpacked_by_dpkg(control)]
+    left = left_to_dpkg(ordered)
+    unpacked = not_among(ordered, left)
     preparing = [control for control in _first_first(unpacked) if "preinst" in control.files]
     commands = []
     files = [*SERVICE_BLOCKERS, _IN_CHROOT, *_host_key_placeholders()]
     if preparing:
         files += _preinst_files(preparing, dpkg_version)
         commands.append(GuestCommand(argv=(f"/{_SCRIPT.decode()}",), label="preinst"))
-    if len(unpacked) < len(ordered):
+    if left:
         script = f'exec {shlex.join(_DPKG)} --force-depends --unpack "$0"/*.deb'
         argv = ("/bin/sh", "-c", script, f"/{ARCHIVES.decode()}")
         commands.append(GuestCommand(argv=argv, label="dpkg --unpack"))

@@ -7,7 +7,7 @@ The essential packages come first, as with debootstrap and mmdebstrap.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from bootsmith.sources.debian.deb import ControlArchive
 from bootsmith.sources.debian.relation import Clause, parse_clauses, parse_relations
@@ -21,10 +21,25 @@ def configure_order(controls: Sequence[ControlArchive]) -> tuple[ControlArchive,
 
     Among equals the given order stays.
     """
-    essential = [control for control in controls if control.fields.get("Essential") == "yes"]
+    return _ordered(controls, (*_essential(controls), *controls))
+
+
+def essential_closure(controls: Sequence[ControlArchive]) -> tuple[ControlArchive, ...]:
+    """The essential ones of ``controls``, and all they need."""
+    return _ordered(controls, _essential(controls))
+
+
+def _essential(controls: Sequence[ControlArchive]) -> Sequence[ControlArchive]:
+    return [control for control in controls if control.fields.get("Essential") == "yes"]
+
+
+def _ordered(
+    controls: Sequence[ControlArchive], starts: Iterable[ControlArchive]
+) -> tuple[ControlArchive, ...]:
+    """``starts`` with all they need of ``controls``, each after what it needs itself."""
     providers = _providers(controls)
     done: dict[int, ControlArchive] = {}
-    for start in (*essential, *controls):
+    for start in starts:
         _visit(start, providers, done)
     return tuple(done.values())
 

@@ -10,13 +10,14 @@ dpkg's rules, where they differ from those of other layers:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from bootsmith.errors import ArchiveError, UnsafePath
 from bootsmith.model.guest_path import GuestPath, display, guest_path, join
-from bootsmith.sources.debian.configure import ARCHIVES, must_be_unpacked_by_dpkg
+from bootsmith.sources.debian.configure import ARCHIVES
 from bootsmith.sources.debian.deb import ControlArchive
+from bootsmith.sources.debian.diversions import left_to_dpkg
 from bootsmith.sources.debian.dpkg_database import add_database, info_name
 from bootsmith.sources.debian.unpacked import UnpackedDeb
 from bootsmith.tree.entry import Directory, Entry, HardLink, Metadata, RegularFile, Symlink
@@ -24,8 +25,9 @@ from bootsmith.tree.file_tree import FileTree, TreeBuilder
 
 CONFFILE_SUFFIX = b".dpkg-new"
 
-# Debian's merged /usr: since bookworm every system has these links, but only from trixie on
-# does base-files bring them; before, the usrmerge package moves everything when configured.
+# Debian's merged /usr: since bookworm every system has these links.  From trixie on base-files
+# brings them; before, the usrmerge package moves everything when it is configured.  Here they are
+# there before anything is, so that every file goes to its last place at once.
 _MERGED = ("bin", "sbin", "lib", "lib32", "lib64", "libo32", "libx32")
 _MERGING_PACKAGES = frozenset({"usrmerge", "usr-is-merged"})
 
@@ -37,14 +39,15 @@ def unpack(debs: Sequence[UnpackedDeb], *, arch: str) -> FileTree:
     dpkg itself must unpack lie in ``ARCHIVES`` as they are.  Raises ``ArchiveError`` when two
     packages bring the same file, ``UnsafePath`` for a hostile one.
     """
-    ours = [deb for deb in debs if not must_be_unpacked_by_dpkg(deb.control)]
+    left = {id(control) for control in left_to_dpkg([deb.control for deb in debs])}
+    ours = [deb for deb in debs if id(deb.control) not in left]
     unpacking = _Unpacking(debs)
     for deb in ours:
         unpacking.add(deb)
     builder = unpacking.builder
     add_database(builder, [(deb.control, unpacking.names(deb.control)) for deb in ours], arch=arch)
     for deb in debs:
-        if must_be_unpacked_by_dpkg(deb.control):
+        if id(deb.control) in left:
             path = builder.place(join(ARCHIVES, f"{info_name(deb.control)}.deb".encode()))
             builder.put(path, RegularFile(Metadata(0o644), deb.file))
     return builder.build()
@@ -65,7 +68,11 @@ class _Unpacking:
         # Who brought what is not a directory, by where it really is; with the name it has there.
         self._owners: dict[GuestPath, tuple[_Installed, GuestPath]] = {}
         if any(deb.control.name in _MERGING_PACKAGES for deb in debs):
-            self._merge_usr(debs)
+            self._merge_usr(
+                {path.partition(b"/")[0] for deb in debs for path, _ in deb.data.members}
+            )
+        else:
+            self._merge_usr(_links_of_base_files(debs))
 
     def names(self, control: ControlArchive) -> Sequence[GuestPath]:
         return tuple(self._installed[_key(control)].names)
@@ -84,12 +91,11 @@ class _Unpacking:
                     place = GuestPath(place + CONFFILE_SUFFIX)
                 self._put(place, entry, conffiles)
 
-    def _merge_usr(self, debs: Sequence[UnpackedDeb]) -> None:
-        present = {path.partition(b"/")[0] for deb in debs for path, _ in deb.data.members}
-        self.builder.put(guest_path("usr"), Directory(Metadata(0o755)))
+    def _merge_usr(self, present: Collection[bytes]) -> None:
         for name in _MERGED:
             path = guest_path(name)
             if path in present:
+                self.builder.ensure_directory(guest_path("usr"))
                 self.builder.put(guest_path(f"usr/{name}"), Directory(Metadata(0o755)))
                 self.builder.put(path, Symlink(Metadata(0o777), b"usr/" + path))
 
@@ -156,6 +162,16 @@ class _Unpacking:
             return self.builder.resolve(GuestPath(base + b"/" + link.target)) == directory
         except UnsafePath:
             return False
+
+
+def _links_of_base_files(debs: Sequence[UnpackedDeb]) -> set[bytes]:
+    return {
+        path
+        for deb in debs
+        if deb.control.name == "base-files"
+        for path, entry in deb.data.members
+        if isinstance(entry, Symlink) and entry.target == b"usr/" + path
+    }
 
 
 def _key(control: ControlArchive) -> tuple[str, str]:
