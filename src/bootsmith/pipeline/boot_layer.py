@@ -8,9 +8,12 @@ from bootsmith.config.build_config import KernelConfig
 from bootsmith.errors import ImageError
 from bootsmith.image.boot_modules import guest_modules, initramfs_modules
 from bootsmith.image.initramfs import initramfs_tree
+from bootsmith.image.kernel_image import KERNEL_MAX_BYTES, kernel_facts, require_kernel
 from bootsmith.image.kernel_modules import KernelModules
+from bootsmith.model.arch import Arch
 from bootsmith.model.guest_path import guest_path
 from bootsmith.model.streams import BlobSource
+from bootsmith.tree.contents import read_content
 from bootsmith.tree.entry import Content, RegularFile
 from bootsmith.tree.file_tree import FileTree
 from bootsmith.tree.layer import Layer
@@ -27,20 +30,30 @@ class BootLayer:
 
 
 def boot_layer(
-    package: FileTree, config: KernelConfig, *, init: Content, blobs: BlobSource, epoch_s: int
+    package: FileTree,
+    config: KernelConfig,
+    *,
+    arch: Arch,
+    init: Content,
+    blobs: BlobSource,
+    epoch_s: int,
 ) -> BootLayer:
     """What boots, from the contents of a kernel's package.
 
     ``init`` is the program that the initramfs starts.  Raises ``ImageError`` when the package
-    holds no kernel, or one that cannot drive a virtual machine's devices.
+    holds no kernel, one for another architecture, or one that cannot drive a virtual machine's
+    devices.
     """
     modules = KernelModules(package, blobs=blobs)
+    kernel = _kernel(package, modules.release)
+    facts = kernel_facts(read_content(kernel, blobs=blobs, most_bytes=KERNEL_MAX_BYTES))
+    require_kernel(facts, arch=arch, release=modules.release)
     layer = Layer(())
     if config.modules != "none":
         layer = guest_modules(modules, selection=config.modules, epoch_s=epoch_s)
     return BootLayer(
         release=modules.release,
-        kernel=_kernel(package, modules.release),
+        kernel=kernel,
         initramfs=initramfs_tree(
             init=init,
             modules=initramfs_modules(modules),

@@ -61,6 +61,7 @@ def build(request: BuildRequest, bench: Workbench) -> Manifest:
         boot = boot_layer(
             kernel_tree(lock, bench),
             request.config.kernel,
+            arch=request.arch,
             init=guest.initramfs_init,
             blobs=bench.store,
             epoch_s=epoch_s,
