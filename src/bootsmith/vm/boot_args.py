@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bootsmith.model.arch import Arch
-from bootsmith.vm.machine import Network
+from bootsmith.vm.machine import Network, Share
+from bootsmith.vm.shares.place import share_path
 
 # Addresses of QEMU's user-mode network.
 GUEST_ADDRESS = "10.0.2.15"
 GATEWAY_ADDRESS = "10.0.2.2"
 NAMESERVER_ADDRESS = "10.0.2.3"
+
+SHARES_FOLDER = "/run/bootsmith/shares"
 
 
 def kernel_command_line(
@@ -18,11 +21,13 @@ def kernel_command_line(
     *,
     network: Network = Network.NONE,
     writable_root: bool = True,
+    shares: Sequence[Share] = (),
     extra: Sequence[str] = (),
 ) -> str:
     """The words for a machine of ours whose root file system is on ``/dev/vda``.
 
-    ``extra`` comes last, and so wins.
+    ``extra`` comes last, and so wins.  Raises ``VMError`` for a share at a place that the
+    guest's command line has no form for.
     """
     return " ".join(
         (
@@ -37,6 +42,7 @@ def kernel_command_line(
             "root=/dev/vda",
             "rw" if writable_root else "ro",
             *((_address(),) if network is Network.USER else ()),
+            *_shares(shares),
             *extra,
         )
     )
@@ -45,3 +51,11 @@ def kernel_command_line(
 def _address() -> str:
     # client:server:gateway:netmask:hostname:device:autoconf:dns0, as in the kernel's nfsroot.rst.
     return f"ip={GUEST_ADDRESS}::{GATEWAY_ADDRESS}:255.255.255.0::eth0:off:{NAMESERVER_ADDRESS}"
+
+
+def _shares(shares: Sequence[Share]) -> tuple[str, ...]:
+    """Where the guest mounts the one file system that has all shares in it, and binds each."""
+    if not shares:
+        return ()
+    places = ",".join("/" + "/".join(share_path(share.guest_folder)) for share in shares)
+    return (f"sandboxfs.mount={SHARES_FOLDER}", f"sandboxfs.bind={places}")

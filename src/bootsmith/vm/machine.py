@@ -79,6 +79,15 @@ class Drive:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """A folder of this machine that the guest sees at ``guest_folder``, an absolute path."""
+
+    host_folder: Path
+    guest_folder: str
+    readonly: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PortForward:
     """A TCP port of this machine's loopback that leads to a port of the guest.
 
@@ -94,7 +103,7 @@ class MachineSpec:
     """Everything that decides what machine the guest finds itself in.
 
     Drives appear as ``/dev/vda``, ``/dev/vdb`` … in their order; ``ports`` names the
-    virtio-serial ports.
+    virtio-serial ports, to which ``shares`` add theirs.
     """
 
     arch: Arch
@@ -108,6 +117,7 @@ class MachineSpec:
     drives: tuple[Drive, ...] = ()
     network: Network = Network.NONE
     forwards: tuple[PortForward, ...] = ()
+    shares: tuple[Share, ...] = ()
     ports: tuple[str, ...] = (AGENT_PORT, INGRESS_PORT)
 
 

@@ -16,9 +16,10 @@ from bootsmith.host.temporary import RuntimeFolder
 from bootsmith.model.reporter import Reporter, Silent
 from bootsmith.vm.acceleration import Decision, decide
 from bootsmith.vm.drives import with_overlays
-from bootsmith.vm.machine import Accelerator, MachineSpec
+from bootsmith.vm.machine import FILES_PORT, Accelerator, MachineSpec
 from bootsmith.vm.qemu_argv import Wiring, qemu_argv
 from bootsmith.vm.running import RunningMachine
+from bootsmith.vm.shares.tree import ShareTree
 
 # An accelerated guest prints within a fraction of a second; one that hangs never does.
 FIRST_OUTPUT_TIMEOUT_S = 5.0
@@ -102,6 +103,9 @@ def _start(spec: MachineSpec, decision: Decision, options: StartOptions) -> Runn
 
 
 def _launch(spec: MachineSpec, decision: Decision, options: StartOptions) -> RunningMachine:
+    shares = ShareTree(spec.shares) if spec.shares else None
+    if shares is not None:
+        spec = replace(spec, ports=(*spec.ports, FILES_PORT))
     folder = RuntimeFolder(prefix="bootsmith-vm-")
     pairs: dict[str, tuple[Channel, Channel]] = {}
     try:
@@ -127,6 +131,8 @@ def _launch(spec: MachineSpec, decision: Decision, options: StartOptions) -> Run
         for ours, _ in pairs.values():
             ours.close()
         folder.close()
+        if shares is not None:
+            shares.close()
         raise
     finally:
         for _, peer in pairs.values():
@@ -138,6 +144,7 @@ def _launch(spec: MachineSpec, decision: Decision, options: StartOptions) -> Run
         folder=folder,
         channels={name: ours for name, (ours, _) in pairs.items()},
         on_console=options.on_console,
+        shares=shares,
     )
 
 
@@ -158,6 +165,11 @@ def _await_ready(machine: RunningMachine, options: StartOptions) -> None:
 
 def _has_come_up(machine: RunningMachine, trial: Deadline) -> bool:
     if machine.agent is not None and machine.agent.line.is_ready:
+        if machine.spec.shares and machine.agent.line.share_failure is not None:
+            raise VMError(
+                f"the guest cannot see the shared folders: {machine.agent.line.share_failure}"
+                f"{machine.last_words()}"
+            )
         return True
     on_trial = machine.decision.on_trial and not machine.console.has_output
     failure = machine.failure()

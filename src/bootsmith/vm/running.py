@@ -19,7 +19,9 @@ from bootsmith.vm.checkpoint import save_changes
 from bootsmith.vm.console import Console
 from bootsmith.vm.forwards import Forward
 from bootsmith.vm.line import Line
-from bootsmith.vm.machine import AGENT_PORT, INGRESS_PORT, DiskMode, Drive, MachineSpec
+from bootsmith.vm.machine import AGENT_PORT, FILES_PORT, INGRESS_PORT, DiskMode, Drive, MachineSpec
+from bootsmith.vm.shares.server import ShareServer
+from bootsmith.vm.shares.tree import ShareTree
 
 # For a guest with another agent than ours.  "o" needs no help of the guest's programs, whatever
 # its init is.
@@ -41,6 +43,7 @@ class RunningMachine:
         folder: RuntimeFolder,
         channels: Mapping[str, Channel],
         on_console: Callable[[bytes], object] | None,
+        shares: ShareTree | None,
     ) -> None:
         self.spec = spec
         self.decision = decision
@@ -50,6 +53,7 @@ class RunningMachine:
         self._changed = threading.Event()
         self._ending = threading.Lock()
         self._has_ended = False
+        self._shares = ShareServer(channels[FILES_PORT], shares) if shares is not None else None
         self._ingress: Line | None = None
         self._forwards: list[Forward] = []
         self.console = Console(
@@ -194,6 +198,8 @@ class RunningMachine:
             forward.close()
         if self._ingress is not None:
             self._ingress.close()
+        if self._shares is not None:
+            self._shares.close()
         if self.agent is not None:
             self.agent.close()
         self.console.close()
