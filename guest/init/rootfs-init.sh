@@ -48,4 +48,4 @@ if [ -r /etc/bootsmith/init-extra.sh ]; then
 fi
 
 # From here on the supervisor is process 1: it starts these, and reaps.
-exec "$guest" supervise /usr/bin/sandboxd
+exec "$guest" supervise /usr/bin/sandboxd /usr/bin/sandboxssh /usr/bin/sandboxingress

@@ -4,6 +4,7 @@ const std = @import("std");
 
 const console = @import("console.zig");
 const Port = @import("port.zig").Port;
+const ShareOptions = @import("share/sandboxfs.zig").Options;
 const sys = @import("sys.zig");
 
 /// The words that are left.
@@ -24,15 +25,32 @@ pub fn portSource(words: Words, name: []const u8) sys.Error!Port.Source {
     var rest = words;
     while (rest.next()) |option| {
         const value = rest.next() orelse return misuse(option);
-        if (std.mem.eql(u8, option, "--port")) {
-            source = .{ .device = value };
-        } else if (std.mem.eql(u8, option, "--listen")) {
-            source = .{ .listener = value };
-        } else if (std.mem.eql(u8, option, "--fd")) {
-            source = .{ .inherited = parseNumber(sys.fd_t, value) orelse return misuse(option) };
-        } else return misuse(option);
+        source = try sourceOption(option, value) orelse return misuse(option);
     }
     return source;
+}
+
+/// Those, and `--mount FOLDER`; `--rpc-path` is what others call `--port`.
+pub fn shareOptions(words: Words, name: []const u8) sys.Error!ShareOptions {
+    var source: Port.Source = .{ .device = name };
+    var target: ?[:0]const u8 = null;
+    var rest = words;
+    while (rest.next()) |option| {
+        const value = rest.next() orelse return misuse(option);
+        if (std.mem.eql(u8, option, "--mount")) {
+            target = value;
+        } else if (std.mem.eql(u8, option, "--rpc-path")) {
+            source = .{ .device = value };
+        } else source = try sourceOption(option, value) orelse return misuse(option);
+    }
+    return .{ .target = target orelse return misuse("--mount"), .port = source };
+}
+
+fn sourceOption(option: []const u8, value: [:0]const u8) sys.Error!?Port.Source {
+    if (std.mem.eql(u8, option, "--port")) return .{ .device = value };
+    if (std.mem.eql(u8, option, "--listen")) return .{ .listener = value };
+    if (!std.mem.eql(u8, option, "--fd")) return null;
+    return .{ .inherited = parseNumber(sys.fd_t, value) orelse return misuse(option) };
 }
 
 /// `text` as a decimal number that fits `Number`.

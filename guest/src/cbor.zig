@@ -36,6 +36,17 @@ pub const Item = struct {
         return if (head.major == .unsigned) head.argument else error.WrongType;
     }
 
+    /// An integer of either sign.
+    pub fn signed(item: Item) WrongType!i64 {
+        const head = item.header();
+        const magnitude = std.math.cast(i64, head.argument) orelse return error.WrongType;
+        return switch (head.major) {
+            .unsigned => magnitude,
+            .negative => -1 - magnitude,
+            else => error.WrongType,
+        };
+    }
+
     /// An unsigned number that fits `Number`.
     pub fn number(item: Item, comptime Number: type) WrongType!Number {
         return std.math.cast(Number, try item.unsigned()) orelse error.WrongType;
@@ -199,21 +210,26 @@ pub const Writer = struct {
     buffer: []u8,
     size: usize = 0,
 
-    pub fn unsigned(writer: *Writer, value: u64) void {
+    pub noinline fn unsigned(writer: *Writer, value: u64) void {
         writer.head(.unsigned, value);
+    }
+
+    pub fn signed(writer: *Writer, value: i64) void {
+        if (value >= 0) return writer.head(.unsigned, @intCast(value));
+        writer.head(.negative, @intCast(-1 - value));
     }
 
     pub fn boolean(writer: *Writer, value: bool) void {
         writer.head(.simple, if (value) simple_true else simple_false);
     }
 
-    pub fn text(writer: *Writer, value: []const u8) void {
+    pub noinline fn text(writer: *Writer, value: []const u8) void {
         assert(std.unicode.utf8ValidateSlice(value));
         writer.head(.text, value.len);
         writer.append(value);
     }
 
-    pub fn bytes(writer: *Writer, value: []const u8) void {
+    pub noinline fn bytes(writer: *Writer, value: []const u8) void {
         writer.head(.bytes, value.len);
         writer.append(value);
     }
@@ -229,7 +245,12 @@ pub const Writer = struct {
     fn head(writer: *Writer, major: Major, argument: u64) void {
         const first = @as(u8, @intFromEnum(major)) << 5;
         if (argument < 24) return writer.append(&.{first | @as(u8, @intCast(argument))});
-        const size: u4 = if (argument <= 0xff) 1 else if (argument <= 0xffff) 2 else if (argument <= 0xffff_ffff) 4 else 8;
+        const size: u4 = switch (argument) {
+            0...0xff => 1,
+            0x100...0xffff => 2,
+            0x1_0000...0xffff_ffff => 4,
+            else => 8,
+        };
         writer.append(&.{first | (24 + @as(u8, std.math.log2_int(u4, size)))});
         var encoded: [8]u8 = undefined;
         std.mem.writeInt(u64, &encoded, argument, .big);

@@ -68,6 +68,20 @@ test "what is written is read" {
     }
 }
 
+test "integers of either sign" {
+    var buffer: [16]u8 = undefined;
+    const numbers = [_]i64{ 0, -1, -24, -25, -256, -257, std.math.minInt(i64), std.math.maxInt(i64) };
+    for (numbers) |number| {
+        var writer: cbor.Writer = .{ .buffer = &buffer };
+        writer.signed(number);
+        try testing.expectEqual(number, try (try Item.parse(buffer[0..writer.size])).signed());
+    }
+    try testing.expectError(
+        error.WrongType,
+        (try Item.parse("\x3b\xff\xff\xff\xff\xff\xff\xff\xff")).signed(),
+    );
+}
+
 test "random bytes never do more than be refused" {
     var random = std.Random.DefaultPrng.init(0xb007);
     var buffer: [96]u8 = undefined;
@@ -87,6 +101,7 @@ test "random bytes never do more than be refused" {
 fn touch(item: Item) void {
     _ = item.unsigned() catch {};
     _ = item.number(u16) catch {};
+    _ = item.signed() catch {};
     _ = item.boolean() catch {};
     _ = item.bytes() catch {};
     _ = item.word() catch {};

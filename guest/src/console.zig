@@ -14,7 +14,7 @@ pub fn open() void {
 }
 
 /// Prints `bootsmith: ` and `parts` as one line.  A line that is too long is cut.
-pub fn say(parts: []const []const u8) void {
+pub noinline fn say(parts: []const []const u8) void {
     var line: [line_bytes_max]u8 = undefined;
     var size: usize = 0;
     append(&line, &size, "bootsmith: ");
@@ -26,7 +26,7 @@ pub fn say(parts: []const []const u8) void {
 }
 
 /// Prints `parts` and why it failed.
-pub fn complain(parts: []const []const u8, failure: sys.Error) void {
+pub noinline fn complain(parts: []const []const u8, failure: sys.Error) void {
     var line: [line_bytes_max]u8 = undefined;
     var size: usize = 0;
     for (parts) |part| append(&line, &size, part);
@@ -40,7 +40,7 @@ fn append(line: *[line_bytes_max]u8, size: *usize, part: []const u8) void {
 }
 
 /// `number` in decimal digits.
-pub fn decimal(buffer: *[20]u8, number: u64) []const u8 {
+pub noinline fn decimal(buffer: *[20]u8, number: u64) []const u8 {
     var rest = number;
     var start = buffer.len;
     while (true) {

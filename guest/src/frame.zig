@@ -87,7 +87,7 @@ pub const Outbox = struct {
 
     /// Begins a frame for an envelope of type `kind` with `fields` entries in its `p`.  The
     /// caller writes these, keys and values, and then calls `finish`.
-    pub fn begin(outbox: *Outbox, kind: []const u8, id: u32, fields: usize) cbor.Writer {
+    pub noinline fn begin(outbox: *Outbox, kind: []const u8, id: u32, fields: usize) cbor.Writer {
         outbox.compact();
         var writer: cbor.Writer = .{ .buffer = outbox.buffer[outbox.end + length_bytes ..] };
         message.begin(&writer, kind, id, fields);

@@ -11,6 +11,7 @@ const forwarder = @import("forward/forwarder.zig");
 const initramfs = @import("boot/initramfs.zig");
 const modules = @import("boot/modules.zig");
 const power = @import("boot/power.zig");
+const sandboxfs = @import("share/sandboxfs.zig");
 const setup = @import("boot/setup.zig");
 const supervise = @import("boot/supervise.zig");
 const sys = @import("sys.zig");
@@ -23,6 +24,7 @@ const Program = *const fn (words: arguments.Words) sys.Error!void;
 const programs = std.StaticStringMap(Program).initComptime(.{
     .{ "init", &runInitramfs },
     .{ "sandboxd", &runAgent },
+    .{ "sandboxfs", &runShare },
     .{ "sandboxssh", &forwardSsh },
     .{ "sandboxingress", &forwardIngress },
     .{ "setup", &runSetup },
@@ -53,6 +55,10 @@ fn runAgent(words: arguments.Words) sys.Error!void {
     try agent.serve(source, std.os.environ);
 }
 
+fn runShare(words: arguments.Words) sys.Error!void {
+    try sandboxfs.serve(try arguments.shareOptions(words, "virtio-fs"));
+}
+
 fn forwardSsh(words: arguments.Words) sys.Error!void {
     try forwarder.serve(try arguments.portSource(words, "virtio-ssh"));
 }
@@ -70,7 +76,7 @@ fn runSetup(_: arguments.Words) sys.Error!void {
 }
 
 fn loadModules(_: arguments.Words) sys.Error!void {
-    try modules.loadForThisKernel();
+    try modules.loadForThisKernel(null);
 }
 
 fn runPowerOff(_: arguments.Words) sys.Error!void {
@@ -107,5 +113,7 @@ test {
     _ = @import("net/dhcp.zig");
     _ = @import("net/interface.zig");
     _ = @import("net/lease.zig");
+    _ = @import("share/attributes.zig");
+    _ = @import("share/directory.zig");
     std.testing.refAllDecls(@This());
 }

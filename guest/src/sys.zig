@@ -70,7 +70,7 @@ pub fn open(path: [*:0]const u8, flags: linux.O, mode: linux.mode_t) Error!fd_t 
     return openat(linux.AT.FDCWD, path, flags, mode);
 }
 
-pub fn openat(folder: fd_t, path: [*:0]const u8, flags: linux.O, mode: linux.mode_t) Error!fd_t {
+pub noinline fn openat(folder: fd_t, path: [*:0]const u8, flags: linux.O, mode: linux.mode_t) Error!fd_t {
     var closed_on_exec = flags;
     closed_on_exec.CLOEXEC = true;
     while (true) {
@@ -88,7 +88,7 @@ pub fn close(fd: fd_t) void {
     _ = linux.close(fd);
 }
 
-pub fn read(fd: fd_t, buffer: []u8) Error!usize {
+pub noinline fn read(fd: fd_t, buffer: []u8) Error!usize {
     assert(buffer.len > 0);
     while (true) {
         return check(linux.read(fd, buffer.ptr, buffer.len)) catch |failure| {
@@ -98,7 +98,7 @@ pub fn read(fd: fd_t, buffer: []u8) Error!usize {
     }
 }
 
-pub fn write(fd: fd_t, bytes: []const u8) Error!usize {
+pub noinline fn write(fd: fd_t, bytes: []const u8) Error!usize {
     while (true) {
         return check(linux.write(fd, bytes.ptr, bytes.len)) catch |failure| {
             if (failure == error.INTR) continue;
@@ -117,7 +117,7 @@ pub fn writeAll(fd: fd_t, bytes: []const u8) Error!void {
 }
 
 /// As much of the file `path` as fits `buffer`.
-pub fn readFile(path: [*:0]const u8, buffer: []u8) Error![]u8 {
+pub noinline fn readFile(path: [*:0]const u8, buffer: []u8) Error![]u8 {
     const fd = try open(path, .{}, 0);
     defer close(fd);
     var size: usize = 0;
@@ -206,7 +206,7 @@ pub fn setCloseOnExec(fd: fd_t) Error!void {
 }
 
 /// Waits until one of `fds` is ready or `timeout_ms` (negative: for ever) has passed.
-pub fn poll(fds: []linux.pollfd, timeout_ms: i32) Error!usize {
+pub noinline fn poll(fds: []linux.pollfd, timeout_ms: i32) Error!usize {
     return check(linux.poll(fds.ptr, fds.len, timeout_ms)) catch |failure| {
         if (failure == error.INTR) return 0; // The caller looks at everything again anyway.
         return failure;
@@ -236,7 +236,7 @@ pub fn terminated(buffer: *PathBuffer, path: []const u8) Error![:0]const u8 {
 }
 
 /// The concatenation of `parts` as a path.
-pub fn join(buffer: *PathBuffer, parts: []const []const u8) Error![:0]const u8 {
+pub noinline fn join(buffer: *PathBuffer, parts: []const []const u8) Error![:0]const u8 {
     var size: usize = 0;
     for (parts) |part| {
         if (part.len >= buffer.len - size) return error.NAMETOOLONG;

@@ -16,7 +16,7 @@ pub const ErrorCode = enum {
 };
 
 /// Says that the request `id` cannot be carried out.
-pub fn refuse(outbox: *Outbox, id: u32, code: ErrorCode, reason: []const u8) void {
+pub noinline fn refuse(outbox: *Outbox, id: u32, code: ErrorCode, reason: []const u8) void {
     var writer = outbox.begin("error", id, 2);
     writer.text("code");
     writer.text(@tagName(code));

@@ -35,7 +35,7 @@ pub fn run() noreturn {
 
     // From here on: a device that appears while modules load must not be missed.
     const devices = Uevents.open() catch |failure| fail(&.{"cannot listen for devices"}, failure);
-    modules.load(module_list) catch |failure| console.complain(&.{module_list}, failure);
+    modules.load(module_list, null) catch |failure| console.complain(&.{module_list}, failure);
     mountRoot(&line, devices);
     devices.close();
 

@@ -15,29 +15,38 @@ const list_name = "/modules.load";
 
 const list_bytes_max = 64 << 10;
 
-/// Loads what the root file system's list for the running kernel names, if it has one.
-pub fn loadForThisKernel() sys.Error!void {
+/// Loads what the root file system's list for the running kernel names, if it has one; with
+/// `name` only that module (`fuse`).
+pub fn loadForThisKernel(name: ?[]const u8) sys.Error!void {
     var system: linux.utsname = undefined;
     _ = try sys.check(linux.uname(&system));
     var buffer: sys.PathBuffer = undefined;
     const release = std.mem.sliceTo(&system.release, 0);
-    load(try sys.join(&buffer, &.{ folder, release, list_name })) catch |failure| {
+    load(try sys.join(&buffer, &.{ folder, release, list_name }), name) catch |failure| {
         if (failure != error.NOENT) return failure;
     };
 }
 
-/// Loads what the file `list` names.  A module that is missing or refused is reported and
-/// passed over: the machine may do without it.
-pub fn load(list: [*:0]const u8) sys.Error!void {
+/// Loads what the file `list` names, or of that only the module `name`.  A module that is
+/// missing or refused is reported and passed over: the machine may do without it.
+pub fn load(list: [*:0]const u8, name: ?[]const u8) sys.Error!void {
     var buffer: [list_bytes_max]u8 = undefined;
     const content = try sys.readFile(list, &buffer);
     var lines = std.mem.tokenizeScalar(u8, content, '\n');
     while (lines.next()) |line| {
         const end = std.mem.indexOfScalar(u8, line, ' ') orelse line.len;
+        if (name) |wanted| if (!std.mem.eql(u8, nameOf(line[0..end]), wanted)) continue;
         loadOne(line[0..end], std.mem.trimStart(u8, line[end..], " ")) catch |failure| {
             console.complain(&.{ "cannot load ", line[0..end] }, failure);
         };
     }
+}
+
+/// The module that lies at `path`: its last part up to the first dot.
+fn nameOf(path: []const u8) []const u8 {
+    const start = if (std.mem.lastIndexOfScalar(u8, path, '/')) |slash| slash + 1 else 0;
+    const end = std.mem.indexOfScalarPos(u8, path, start, '.') orelse path.len;
+    return path[start..end];
 }
 
 fn loadOne(path: []const u8, parameters: []const u8) sys.Error!void {

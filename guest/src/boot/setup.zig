@@ -9,6 +9,7 @@ const console = @import("../console.zig");
 const mounts = @import("mounts.zig");
 const network = @import("../net/network.zig");
 const ports = @import("ports.zig");
+const share = @import("share.zig");
 const sys = @import("../sys.zig");
 
 const MS = linux.MS;
@@ -54,6 +55,7 @@ pub fn run() void {
     setHostname() catch |failure| console.complain(&.{"hostname"}, failure);
     network.configure(&line);
     ports.link();
+    share.mount(&line);
 }
 
 fn isReadOnly(path: [*:0]const u8) bool {

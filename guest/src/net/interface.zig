@@ -5,6 +5,7 @@ const std = @import("std");
 const linux = std.os.linux;
 const assert = std.debug.assert;
 
+const console = @import("../console.zig");
 const sys = @import("../sys.zig");
 
 pub const name_bytes_max = linux.IFNAMESIZE - 1;
@@ -142,9 +143,16 @@ pub fn parseAddress(text: []const u8) ?Address {
 
 /// `address` as people write it.
 pub fn formatAddress(buffer: *[15]u8, address: Address) []const u8 {
-    return std.fmt.bufPrint(buffer, "{d}.{d}.{d}.{d}", .{
-        address[0], address[1], address[2], address[3],
-    }) catch unreachable;
+    var size: usize = 0;
+    for (address, 0..) |byte, index| {
+        var digits: [20]u8 = undefined;
+        const parts = [_][]const u8{ if (index == 0) "" else ".", console.decimal(&digits, byte) };
+        for (parts) |part| {
+            @memcpy(buffer[size..][0..part.len], part);
+            size += part.len;
+        }
+    }
+    return buffer[0..size];
 }
 
 /// The mask that goes with an address when nobody names one (its class, as the kernel does).
