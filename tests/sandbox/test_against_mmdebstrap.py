@@ -22,6 +22,7 @@ from bootsmith.tree.file_tree import FileTree, TreeBuilder
 from bootsmith.tree.layer import overlay, read_layer
 from bootsmith.tree.normalise import set_metadata
 from tests.sandbox.conftest import Sandbox, make_sandbox
+from tests.support.debian_repository import deb
 from tests.support.debian_root import Printed, configured_root
 from tests.support.mmdebstrap import reference
 from tests.support.tree_comparison import differences
@@ -141,6 +142,34 @@ def test_two_builds_are_equal(roots: Roots) -> None:
         roots.debs, store=roots.store, executor=roots.sandbox.executor, printed=Printed()
     )
     assert dict(differences(roots.ours, again, roots.store, times=True)) == {}
+
+
+def test_a_package_that_diverts_anothers_file(roots: Roots, tmp_path: Path) -> None:
+    """It goes through dpkg itself, and stands in the place of the other's file."""
+    made = deb(
+        name="diverter",
+        files={"/usr/share/adduser/adduser.conf": b"own\n"},
+        control_files={"preinst": _DIVERTING},
+    )
+    package = tmp_path / "diverter.deb"
+    package.write_bytes(made.data)
+    printed = Printed()
+    tree = configured_root(
+        (*roots.debs, package), store=roots.store, executor=roots.sandbox.executor, printed=printed
+    )
+    assert "Unpacking diverter (1.0) ..." in printed.lines["dpkg --unpack"]
+    place = "usr/share/adduser/adduser.conf"
+    assert _text(tree, place, roots.store) == "own\n"
+    assert _text(tree, f"{place}.real", roots.store) == _text(roots.ours, place, roots.store)
+    assert guest_path("var/cache/apt/archives/diverter.deb") not in tree
+
+
+_DIVERTING = b"""\
+#!/bin/sh
+set -e
+file=/usr/share/adduser/adduser.conf
+dpkg-divert --package diverter --add --rename --divert $file.real $file
+"""
 
 
 def test_the_output_names_every_package(roots: Roots) -> None:

@@ -100,12 +100,19 @@ def _paragraph(control: ControlArchive) -> bytes:
     """The package's own words, to the byte (dpkg keeps a blank at a line's end), and the state."""
     fields = _raw_fields(control.text)
     fields[b"Status"] = b"Status: install ok unpacked\n"
-    if control.conffiles:
-        lines = (b" /%s newconffile\n" % path for path in control.conffiles)
-        fields[b"Conffiles"] = b"Conffiles:\n" + b"".join(lines)
+    conffiles = b"".join(_conffile(line) for line in control.lines("conffiles"))
+    if conffiles:
+        fields[b"Conffiles"] = b"Conffiles:\n" + conffiles
     rank = {name.lower(): number for number, name in enumerate(_FIELD_ORDER)}
     ordered = sorted(fields, key=lambda name: rank.get(name.lower(), len(rank)))
     return b"".join(fields[name] for name in ordered)
+
+
+def _conffile(line: str) -> bytes:
+    """A line of deb-conffiles(5), which may have a flag before the path, in dpkg's own form."""
+    *flags, path = line.split()
+    words = " ".join((path, "newconffile", *flags))
+    return f" {words}\n".encode("utf-8", "surrogateescape")
 
 
 def _raw_fields(text: bytes) -> dict[bytes, bytes]:

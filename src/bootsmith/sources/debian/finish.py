@@ -49,7 +49,7 @@ _REMOVED = (
     "var/cache/debconf/templates.dat-old",
     "var/cache/debconf/passwords.dat-old",
 )
-_EMPTIED = ("etc/machine-id",)  # machine-id(5): the first boot makes one
+_MACHINE_ID = guest_path("etc/machine-id")  # machine-id(5): the first boot fills an empty one
 _WITHOUT_FILES = ("var/cache/apt", "var/lib/apt/lists", "var/tmp")
 _LOGS = "var/log"
 _DATED = ("etc/shadow", "etc/shadow-")
@@ -86,8 +86,9 @@ def finish(
     builder = TreeBuilder(tree)
     for path in _REMOVED:
         _remove(builder, guest_path(path))
-    for path in _EMPTIED:
-        _replace(builder, guest_path(path), EMPTY)
+    if _MACHINE_ID in builder:
+        _replace(builder, _MACHINE_ID, EMPTY)
+        set_metadata(builder, _MACHINE_ID, mode=0o644)
     for path in _WITHOUT_FILES:
         _remove_all(builder, list(_files_below(builder, guest_path(path))))
     _remove_all(
