@@ -148,7 +148,7 @@ def test_a_package_that_diverts_anothers_file(roots: Roots, tmp_path: Path) -> N
     """It goes through dpkg itself, and stands in the place of the other's file."""
     made = deb(
         name="diverter",
-        files={"/usr/share/adduser/adduser.conf": b"own\n"},
+        files={"/usr/share/doc/adduser/copyright": b"own\n"},
         control_files={"preinst": _DIVERTING},
     )
     package = tmp_path / "diverter.deb"
@@ -158,7 +158,7 @@ def test_a_package_that_diverts_anothers_file(roots: Roots, tmp_path: Path) -> N
         (*roots.debs, package), store=roots.store, executor=roots.sandbox.executor, printed=printed
     )
     assert "Unpacking diverter (1.0) ..." in printed.lines["dpkg --unpack"]
-    place = "usr/share/adduser/adduser.conf"
+    place = "usr/share/doc/adduser/copyright"
     assert _text(tree, place, roots.store) == "own\n"
     assert _text(tree, f"{place}.real", roots.store) == _text(roots.ours, place, roots.store)
     assert guest_path("var/cache/apt/archives/diverter.deb") not in tree
@@ -167,7 +167,7 @@ def test_a_package_that_diverts_anothers_file(roots: Roots, tmp_path: Path) -> N
 _DIVERTING = b"""\
 #!/bin/sh
 set -e
-file=/usr/share/adduser/adduser.conf
+file=/usr/share/doc/adduser/copyright
 dpkg-divert --package diverter --add --rename --divert $file.real $file
 """
 
