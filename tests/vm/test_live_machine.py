@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import signal
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -26,6 +27,7 @@ from bootsmith.vm.machine import (
     MachineSpec,
     MachineType,
     Network,
+    Share,
 )
 from bootsmith.vm.runner import StartOptions, start_machine
 from bootsmith.vm.running import RunningMachine
@@ -44,6 +46,7 @@ def spec(
     drive: Drive | None = None,
     kind: MachineType = MachineType.Q35,
     network: Network = Network.NONE,
+    shares: tuple[Share, ...] = (),
 ) -> MachineSpec:
     require("qemu-system-x86_64")
     drive = drive or Drive(path=image / "rootfs.ext4")
@@ -54,10 +57,14 @@ def spec(
         kernel=image / "vmlinuz-virt",
         initramfs=image / "initramfs.cpio.lz4",
         cmdline=kernel_command_line(
-            Arch.X86_64, network=network, writable_root=drive.mode is not DiskMode.READONLY
+            Arch.X86_64,
+            network=network,
+            writable_root=drive.mode is not DiskMode.READONLY,
+            shares=shares,
         ),
         drives=(drive,),
         network=network,
+        shares=shares,
     )
 
 
@@ -115,6 +122,62 @@ def test_a_terminal_session(machine: RunningMachine) -> None:
 
 def test_the_network_is_up(machine: RunningMachine) -> None:
     assert "10.0.2.15" in say(machine, "hostname -I || cat /proc/net/fib_trie")
+
+
+_SERVER = """
+use IO::Socket::INET; $| = 1;
+$listener = IO::Socket::INET->new(LocalAddr => "127.0.0.1", LocalPort => 7777, Listen => 5) or die;
+print "listening\n";
+while ($client = $listener->accept) { while (<$client>) { print $client uc } close $client }
+"""
+
+
+def test_a_port_that_leads_into_the_guest(machine: RunningMachine) -> None:
+    server = agent_of(machine).start(Command.of(["perl", "-e", _SERVER]))
+    output = server.output(timeout_s=60)
+    assert next(output)[1] == b"listening\n"
+    forward = machine.forward(7777)
+    try:
+        for word in (b"one", b"two"):
+            with socket.create_connection(("127.0.0.1", forward.host_port), timeout=60) as client:
+                client.sendall(word + b"\n")
+                client.shutdown(socket.SHUT_WR)
+                assert client.recv(100, socket.MSG_WAITALL) == word.upper() + b"\n"
+        nobody = machine.forward(7778)
+        with socket.create_connection(("127.0.0.1", nobody.host_port), timeout=60) as client:
+            assert client.recv(100) == b""
+    finally:
+        forward.close()
+        server.close()
+
+
+def test_shared_folders(debian_image: Path, tmp_path: Path) -> None:
+    (tmp_path / "work" / "sub").mkdir(parents=True)
+    (tmp_path / "work" / "file").write_text("from the host\n")
+    (tmp_path / "fixed").mkdir()
+    (tmp_path / "fixed" / "file").write_text("fixed\n")
+    shares = (
+        Share(host_folder=tmp_path / "work", guest_folder="/work"),
+        Share(host_folder=tmp_path / "fixed", guest_folder="/mnt/fixed", readonly=True),
+    )
+    with boot(spec(debian_image, shares=shares)) as vm:
+        assert say(vm, "cat /work/file /mnt/fixed/file") == "from the host\nfixed\n"
+        say(
+            vm, "cd /work && tar cf - -C / usr/share/doc/bash | tar xf - && mv usr/share/doc/bash ."
+        )
+        say(vm, "cd /work && ln -s /etc/hostname name && rm -r usr && echo guest > sub/new")
+        assert agent_of(vm).exec("echo x > /mnt/fixed/new", timeout_s=60).exit_code != 0
+        (tmp_path / "work" / "sub" / "late").write_text("later\n")
+        assert say(vm, "sleep 1.2; cat /work/sub/new /work/sub/late") == "guest\nlater\n"
+        listed = say(vm, "cd /work && find . -type f | sort | xargs sha256sum")
+    work = tmp_path / "work"
+    assert (work / "name").readlink() == Path("/etc/hostname")
+    (work / "name").unlink()
+    files = sorted(f"./{path.relative_to(work)}" for path in work.rglob("*") if path.is_file())
+    digests = [hashlib.sha256((work / name).read_bytes()).hexdigest() for name in files]
+    assert listed.split() == [word for pair in zip(digests, files, strict=True) for word in pair]
+    assert len(files) > 3
+    assert [path.name for path in (tmp_path / "fixed").iterdir()] == ["file"]
 
 
 @pytest.mark.parametrize("mode", [DiskMode.READONLY, DiskMode.MEMORY])
