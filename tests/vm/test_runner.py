@@ -228,6 +228,32 @@ def test_a_broken_image_is_not_blamed_on_the_accelerator(tmp_path: Path) -> None
     assert not acceleration_facts(state).hung_before
 
 
+_WITHOUT_SECCOMP = """#!/bin/sh
+for word; do
+  if [ "$word" = -sandbox ]; then
+    echo "$0: -sandbox on: There is no option group 'sandbox'" >&2
+    exit 1
+  fi
+done
+exec {qemu} "$@"
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux has seccomp")
+def test_a_qemu_that_cannot_confine_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    wrapper = tmp_path / "bin" / "qemu-system-x86_64"
+    wrapper.parent.mkdir()
+    wrapper.write_text(_WITHOUT_SECCOMP.format(qemu=require("qemu-system-x86_64")))
+    wrapper.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{wrapper.parent}:{os.environ['PATH']}")
+    kernel = write_tiny_kernel(tmp_path / "kernel", b"up\r\n")
+    listener = _Listener()
+    with start_machine(machine(kernel, ports=()), replace(PATIENT, reporter=listener)) as running:
+        assert "-sandbox" not in Path(f"/proc/{running.pid}/cmdline").read_text()
+        running.kill()
+    assert any("confine" in warning for warning in listener.warnings)
+
+
 _PROGRAM = """
 import sys, tempfile
 from pathlib import Path

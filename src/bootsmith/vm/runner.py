@@ -93,7 +93,23 @@ def _remember(options: StartOptions) -> None:
 
 def _start(spec: MachineSpec, decision: Decision, options: StartOptions) -> RunningMachine:
     spec = replace(spec, accelerator=decision.accelerator)
-    machine = _launch(spec, decision, options)
+    if not sys.platform.startswith("linux"):
+        return _attempt(spec, decision, options, seccomp=False)
+    try:
+        return _attempt(spec, decision, options, seccomp=True)
+    except VMError as error:
+        # Every distribution's QEMU confines itself when asked to; one built without libseccomp
+        # does not know the option, and says so at once.
+        if "-sandbox" not in str(error):
+            raise
+    options.reporter.warning("this QEMU cannot confine itself (it was built without seccomp)")
+    return _attempt(spec, decision, options, seccomp=False)
+
+
+def _attempt(
+    spec: MachineSpec, decision: Decision, options: StartOptions, *, seccomp: bool
+) -> RunningMachine:
+    machine = _launch(spec, decision, options, seccomp=seccomp)
     try:
         _await_ready(machine, options)
     except BaseException:
@@ -102,7 +118,9 @@ def _start(spec: MachineSpec, decision: Decision, options: StartOptions) -> Runn
     return machine
 
 
-def _launch(spec: MachineSpec, decision: Decision, options: StartOptions) -> RunningMachine:
+def _launch(
+    spec: MachineSpec, decision: Decision, options: StartOptions, *, seccomp: bool
+) -> RunningMachine:
     shares = ShareTree(spec.shares) if spec.shares else None
     if shares is not None:
         spec = replace(spec, ports=(*spec.ports, FILES_PORT))
@@ -118,7 +136,7 @@ def _launch(spec: MachineSpec, decision: Decision, options: StartOptions) -> Run
             qmp=theirs["qmp"],
             ports={name: theirs[name] for name in spec.ports},
             console_log=options.console_log,
-            seccomp=sys.platform.startswith("linux"),
+            seccomp=seccomp,
         )
         child = Child.start(
             qemu_argv(spec, wiring),
