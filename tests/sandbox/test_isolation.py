@@ -106,7 +106,7 @@ ESCAPES = {
     ),
     "by the time": "date -s @0 2>/dev/null && echo set",
     "by the host's name": "hostname evil 2>/dev/null && hostname | grep -v evil",
-    "by killing process 1": "kill -9 1; kill -STOP 1; sleep 0.1",
+    "by killing process 1": "for s in KILL STOP INT TERM HUP CHLD; do kill -$s 1; done; sleep 0.1",
     "by a user namespace": "unshare -Urm sh -c 'ls -d {marker}' 2>/dev/null",
 }
 
@@ -120,6 +120,16 @@ def test_nothing_gets_out(sandbox: Sandbox, attempt: str, tmp_path: Path) -> Non
     assert sandbox.lines == []
     assert marker.read_text() == "outside"
     assert socket.gethostname() == before
+
+
+def test_no_file_of_ours_is_open(any_sandbox: Sandbox) -> None:
+    """An inherited folder would be a way around any change of the root."""
+    any_sandbox.script(
+        "for n in 3 4 5 6 7 8 9; do (true >&$n) 2>/dev/null && echo $n is open; done; "
+        "for f in /proc/$$/fd/*; do readlink $f; done | while read -r place; do "
+        "case $place in /dev/null | pipe:* | /) ;; *) echo $place ;; esac; done"
+    )
+    assert any_sandbox.lines == []
 
 
 def test_a_link_to_the_hosts_files_leads_into_the_tree(

@@ -26,6 +26,7 @@ from bootsmith.host.sandbox.messages import CannotStart, Command, Ended, Output,
 _READ_BYTES = 64 << 10
 _ERRNO = struct.Struct("=i")
 _DRAIN_MS = 1000
+_MOST_FILES = 1 << 16
 
 # capability(7): what package scripts need to make files, owners and users, and no more.  In
 # particular nothing that reaches the kernel, a disk, the network's wire or another process's
@@ -62,6 +63,7 @@ class CommandRunner:
         self._wake_read, wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Python's handler would end process 1
 
     def run(self, number: int, command: Command) -> bool:
         """Run one command to its end, with all it leaves behind; whether it ended well."""
@@ -129,10 +131,12 @@ def _become(command: Command, chroot: bytes | None, output: int, failure: int) -
             os.chroot(chroot)
         os.setsid()
         syscalls.die_with_parent(signal.SIGKILL)
-        nothing = os.open("/dev/null", os.O_RDONLY)
-        os.dup2(nothing, 0)
+        os.dup2(os.open("/dev/null", os.O_RDONLY), 0)
         os.dup2(output, 1)
         os.dup2(output, 2)
+        # Nothing else is inherited: an open folder would lead around any change of the root.
+        os.closerange(3, failure)
+        os.closerange(failure + 1, _MOST_FILES)
         # Python ignores these; a shell's `yes | head` counts on them.
         signal.set_wakeup_fd(-1)
         for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGCHLD):

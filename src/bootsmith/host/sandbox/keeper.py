@@ -172,6 +172,7 @@ class _Keeper:
         status = 1
         try:
             syscalls.die_with_parent(signal.SIGKILL)
+            _close_all_but(self._channel.fileno())
             if self._plan.kind == "chroot":
                 syscalls.adopt_orphans()
                 runner = CommandRunner(self._channel, chroot=self._root)
@@ -205,6 +206,12 @@ class _Keeper:
             send(self._channel, SetUpFailed(stage, error.errno or 0, reason))
             return False
         return True
+
+
+def _close_all_but(kept: int) -> None:
+    """What the keeper holds is no business of process 1; standard error stays, for mistakes."""
+    os.closerange(3, kept)
+    os.closerange(kept + 1, 1 << 16)
 
 
 def _loopback_up() -> None:

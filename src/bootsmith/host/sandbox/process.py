@@ -15,9 +15,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from bootsmith.errors import HostError
 from bootsmith.host.clock import Deadline
-from bootsmith.host.files import FileSink, FileSource
+from bootsmith.host.files import FileSink, FileSource, host_error
 from bootsmith.host.sandbox.messages import (
     Disconnected,
     Mapped,
@@ -55,30 +54,17 @@ class SandboxProcess:
     def __init__(self, work_folder: Path) -> None:
         self._folder = WorkFolder(work_folder)
         self.folder = self._folder.path
-        (self.folder / "tree").mkdir()
         self._copies = 0
-        self._errors = tempfile.TemporaryFile(dir=work_folder)  # noqa: SIM115  (see close)
-        self._content = tempfile.TemporaryFile(dir=work_folder)  # noqa: SIM115
-        content = self._content.fileno()
         self._channel, theirs = socket.socketpair()
         try:
-            self._process = subprocess.Popen(
-                (
-                    sys.executable,
-                    *("-I", "-c", _START, os.fspath(_PACKAGE_PARENT)),
-                    *(str(theirs.fileno()), str(content)),
-                ),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=self._errors,
-                pass_fds=(theirs.fileno(), content, self._folder.lock),
-                env={"LC_ALL": "C.UTF-8"},
-                cwd="/",
-                start_new_session=True,  # a Ctrl-C in the terminal is ours to act on
-            )
+            (self.folder / "tree").mkdir()
+            self._errors = tempfile.TemporaryFile(dir=work_folder)  # noqa: SIM115  (see close)
+            self._content = tempfile.TemporaryFile(dir=work_folder)  # noqa: SIM115
+            self._process = self._start(theirs.fileno(), self._content.fileno())
         except OSError as error:
+            self._channel.close()
             self._folder.close()
-            raise HostError(f"the sandbox could not be started: {error.strerror}") from error
+            raise host_error(error, "start a sandbox in", work_folder) from error
         finally:
             theirs.close()
 
@@ -145,6 +131,19 @@ class SandboxProcess:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+    def _start(self, channel: int, content: int) -> subprocess.Popen[bytes]:
+        start = ("-I", "-c", _START, os.fspath(_PACKAGE_PARENT), str(channel), str(content))
+        return subprocess.Popen(
+            (sys.executable, *start),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=self._errors,
+            pass_fds=(channel, content, self._folder.lock),
+            env={"LC_ALL": "C.UTF-8"},
+            cwd="/",
+            start_new_session=True,  # a Ctrl-C in the terminal is ours to act on
+        )
 
     def _wait_for_message(self, deadline: Deadline) -> None:
         poll = select.poll()
