@@ -10,6 +10,8 @@ const console = @import("console.zig");
 const forwarder = @import("forward/forwarder.zig");
 const initramfs = @import("boot/initramfs.zig");
 const modules = @import("boot/modules.zig");
+const plain_init = @import("boot/plain_init.zig");
+const Port = @import("port.zig").Port;
 const power = @import("boot/power.zig");
 const sandboxfs = @import("share/sandboxfs.zig");
 const setup = @import("boot/setup.zig");
@@ -22,13 +24,13 @@ pub const panic = std.debug.FullPanic(reportPanic);
 const Program = *const fn (words: arguments.Words) sys.Error!void;
 
 const programs = std.StaticStringMap(Program).initComptime(.{
-    .{ "init", &runInitramfs },
+    .{ "init", &runInit },
     .{ "sandboxd", &runAgent },
     .{ "sandboxfs", &runShare },
     .{ "sandboxssh", &forwardSsh },
     .{ "sandboxingress", &forwardIngress },
     .{ "setup", &runSetup },
-    .{ "supervise", &supervise.run },
+    .{ "supervise", &runSupervisor },
     .{ "modules", &loadModules },
     .{ "poweroff", &runPowerOff },
 });
@@ -44,15 +46,18 @@ pub fn main() u8 {
     };
     program(words) catch |failure| {
         console.complain(&.{name}, failure);
-        // A port that is not there is the host's choice: there is nothing to try again.
-        return if (failure == error.NODEV) 0 else 1;
+        return 1;
     };
     return 0;
 }
 
 fn runAgent(words: arguments.Words) sys.Error!void {
     const source = try arguments.portSource(words, "virtio-port");
-    try agent.serve(source, std.os.environ);
+    agent.serve(source, std.os.environ) catch |failure| {
+        if (failure != error.NODEV) return failure;
+        // The host's choice; there is nothing to try again.
+        console.say(&.{"sandboxd: there is no port 'virtio-port'; leaving"});
+    };
 }
 
 fn runShare(words: arguments.Words) sys.Error!void {
@@ -60,15 +65,34 @@ fn runShare(words: arguments.Words) sys.Error!void {
 }
 
 fn forwardSsh(words: arguments.Words) sys.Error!void {
-    try forwarder.serve(try arguments.portSource(words, "virtio-ssh"));
+    try forward(try arguments.portSource(words, "virtio-ssh"));
 }
 
 fn forwardIngress(words: arguments.Words) sys.Error!void {
-    try forwarder.serve(try arguments.portSource(words, "virtio-ingress"));
+    try forward(try arguments.portSource(words, "virtio-ingress"));
 }
 
-fn runInitramfs(_: arguments.Words) sys.Error!void {
-    initramfs.run();
+fn forward(source: Port.Source) sys.Error!void {
+    forwarder.serve(source) catch |failure| {
+        if (failure != error.NODEV) return failure; // Most hosts have no such port.
+    };
+}
+
+/// The same name in two places: an initramfs lies in memory, a root file system does not.
+fn runInit(_: arguments.Words) sys.Error!void {
+    if (try sys.isInMemory("/")) initramfs.run();
+    try plain_init.run();
+}
+
+fn runSupervisor(words: arguments.Words) sys.Error!void {
+    var paths: [supervise.programs_max][:0]const u8 = undefined;
+    var count: usize = 0;
+    var rest = words;
+    while (rest.next()) |path| : (count += 1) {
+        if (count == paths.len) return error.@"2BIG";
+        paths[count] = path;
+    }
+    try supervise.run(paths[0..count], @ptrCast(std.os.environ.ptr));
 }
 
 fn runSetup(_: arguments.Words) sys.Error!void {
@@ -110,6 +134,7 @@ test {
     _ = @import("ring.zig");
     _ = @import("agent/request.zig");
     _ = @import("boot/command_line.zig");
+    _ = @import("boot/environment.zig");
     _ = @import("net/dhcp.zig");
     _ = @import("net/interface.zig");
     _ = @import("net/lease.zig");

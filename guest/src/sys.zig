@@ -189,6 +189,15 @@ fn statusOf(folder: fd_t, path: [*:0]const u8) Error!linux.Statx {
     return status;
 }
 
+/// Whether `path` is on a file system that lives in memory (statfs(2)).
+pub fn isInMemory(path: [*:0]const u8) Error!bool {
+    const ramfs = 0x858458f6;
+    const tmpfs = 0x01021994;
+    var status: extern struct { kind: u64, rest: [14]u64 } = undefined;
+    _ = try check(linux.syscall2(.statfs, @intFromPtr(path), @intFromPtr(&status)));
+    return status.kind == ramfs or status.kind == tmpfs;
+}
+
 pub fn pipe() Error![2]fd_t {
     var ends: [2]fd_t = undefined;
     _ = try check(linux.pipe2(&ends, .{ .CLOEXEC = true }));

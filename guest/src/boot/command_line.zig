@@ -4,7 +4,7 @@ const std = @import("std");
 const sys = @import("../sys.zig");
 
 /// COMMAND_LINE_SIZE of x86-64 and arm64.
-const command_line_bytes_max = 2048;
+pub const command_line_bytes_max = 2048;
 
 pub const CommandLine = struct {
     buffer: [command_line_bytes_max]u8 = undefined,
@@ -38,10 +38,54 @@ pub const CommandLine = struct {
         return found;
     }
 
+    /// What the command line says for a kernel module (`virtio_mmio.device=…`), appended to
+    /// `parameters` as finit_module(2) wants it; modprobe does the same.
+    pub fn moduleParameters(
+        line: *const CommandLine,
+        module: []const u8,
+        parameters: []const u8,
+        buffer: *[command_line_bytes_max]u8,
+    ) error{NAMETOOLONG}![:0]const u8 {
+        var size: usize = 0;
+        try append(buffer, &size, parameters);
+        var rest = line.words();
+        while (rest.next()) |word| {
+            const dot = std.mem.indexOfScalar(u8, word, '.') orelse continue;
+            if (!isSameModule(word[0..dot], module)) continue;
+            if (size > 0) try append(buffer, &size, " ");
+            try append(buffer, &size, word[dot + 1 ..]);
+        }
+        buffer[size] = 0;
+        return buffer[0..size :0];
+    }
+
     fn words(line: *const CommandLine) Words {
         return .{ .text = line.buffer[0..line.size] };
     }
 };
+
+fn append(
+    buffer: *[command_line_bytes_max]u8,
+    size: *usize,
+    part: []const u8,
+) error{NAMETOOLONG}!void {
+    if (part.len >= buffer.len - size.*) return error.NAMETOOLONG;
+    @memcpy(buffer[size.*..][0..part.len], part);
+    size.* += part.len;
+}
+
+/// Modules are named with - or _ as it pleases; the kernel takes both for the same.
+fn isSameModule(left: []const u8, right: []const u8) bool {
+    if (left.len != right.len) return false;
+    for (left, right) |a, b| {
+        if (a != b and !(isDash(a) and isDash(b))) return false;
+    }
+    return true;
+}
+
+fn isDash(byte: u8) bool {
+    return byte == '-' or byte == '_';
+}
 
 /// Words end at white space outside of double quotes, as the kernel's own parser has it.
 const Words = struct {
@@ -85,4 +129,14 @@ test "values, flags and quotes" {
     try std.testing.expectEqual(null, line.value("rootfstype"));
     try std.testing.expectEqual(1, line.lastOf(.{ "ro", "rw" }).?);
     try std.testing.expectEqual(null, line.lastOf(.{ "quiet", "debug" }));
+}
+
+test "parameters for modules" {
+    const line = of("virtio_mmio.device=4K@0xfeb0:5 quiet virtio-mmio.device=4K@0xfeb1:6 a.b=c");
+    var buffer: [command_line_bytes_max]u8 = undefined;
+    try std.testing.expectEqualStrings(
+        "x=1 device=4K@0xfeb0:5 device=4K@0xfeb1:6",
+        try line.moduleParameters("virtio_mmio", "x=1", &buffer),
+    );
+    try std.testing.expectEqualStrings("", try line.moduleParameters("virtio", "", &buffer));
 }

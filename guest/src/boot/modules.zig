@@ -1,11 +1,14 @@
 //! Loading kernel modules in the order that a list gives (`bootsmith-guest modules`).
 //!
 //! Each line of the list is the absolute path of an uncompressed module, and after a space its
-//! parameters.  Whoever made the list has resolved the dependencies.
+//! parameters; those of the kernel's command line follow.  Whoever made the list has resolved
+//! the dependencies.
 
 const std = @import("std");
 const linux = std.os.linux;
 
+const command_line = @import("command_line.zig");
+const CommandLine = command_line.CommandLine;
 const console = @import("../console.zig");
 const sys = @import("../sys.zig");
 
@@ -32,11 +35,13 @@ pub fn loadForThisKernel(name: ?[]const u8) sys.Error!void {
 pub fn load(list: [*:0]const u8, name: ?[]const u8) sys.Error!void {
     var buffer: [list_bytes_max]u8 = undefined;
     const content = try sys.readFile(list, &buffer);
+    var kernel_line: CommandLine = .{};
+    kernel_line.load();
     var lines = std.mem.tokenizeScalar(u8, content, '\n');
     while (lines.next()) |line| {
         const end = std.mem.indexOfScalar(u8, line, ' ') orelse line.len;
         if (name) |wanted| if (!std.mem.eql(u8, nameOf(line[0..end]), wanted)) continue;
-        loadOne(line[0..end], std.mem.trimStart(u8, line[end..], " ")) catch |failure| {
+        loadOne(line[0..end], std.mem.trimStart(u8, line[end..], " "), &kernel_line) catch |failure| {
             console.complain(&.{ "cannot load ", line[0..end] }, failure);
         };
     }
@@ -49,12 +54,12 @@ fn nameOf(path: []const u8) []const u8 {
     return path[start..end];
 }
 
-fn loadOne(path: []const u8, parameters: []const u8) sys.Error!void {
+fn loadOne(path: []const u8, given: []const u8, line: *const CommandLine) sys.Error!void {
     var path_buffer: sys.PathBuffer = undefined;
-    var parameter_buffer: sys.PathBuffer = undefined;
+    var parameter_buffer: [command_line.command_line_bytes_max]u8 = undefined;
     const fd = try sys.open(try sys.terminated(&path_buffer, path), .{}, 0);
     defer sys.close(fd);
-    const words = try sys.terminated(&parameter_buffer, parameters);
+    const words = try line.moduleParameters(nameOf(path), given, &parameter_buffer);
     const result = linux.syscall3(
         .finit_module,
         @as(usize, @intCast(fd)),

@@ -3,6 +3,7 @@
 const std = @import("std");
 const linux = std.os.linux;
 
+const CommandLine = @import("command_line.zig").CommandLine;
 const console = @import("../console.zig");
 const Folder = @import("../folder.zig").Folder;
 const sys = @import("../sys.zig");
@@ -61,12 +62,17 @@ pub fn stop(mode: Mode) sys.Error {
     return error.OPNOTSUPP;
 }
 
-/// Ends the machine after a failure that nothing can be done about.
+/// Ends the machine after a failure that nothing can be done about: by a panic where the command
+/// line says what should follow one (`panic=`), which every machine can do, else by power off.
 pub fn abandon() noreturn {
-    console.say(&.{"powering off"});
     linux.sync();
-    _ = linux.reboot(.MAGIC1, .MAGIC2, .POWER_OFF, null);
-    linux.exit_group(1); // As process 1: a kernel panic, which the host sees too.
+    var line: CommandLine = .{};
+    line.load();
+    if (line.value("panic") == null) {
+        console.say(&.{"powering off"});
+        _ = linux.reboot(.MAGIC1, .MAGIC2, .POWER_OFF, null);
+    }
+    linux.exit_group(1); // The kernel panics when process 1 exits.
 }
 
 /// Whether there is any process beside process 1, this one and the kernel's own.

@@ -26,8 +26,13 @@ const wait_ms = 10_000;
 pub fn mount(line: *const CommandLine) void {
     const target = line.value("sandboxfs.mount") orelse return;
     mountAt(target) catch |failure| {
-        console.complain(&.{ "cannot mount the host's share at ", target }, failure);
-        return leave(failed_file, sys.describe(failure));
+        const reason = switch (failure) {
+            error.NODEV => "there is no port '" ++ port_name ++ "'",
+            error.CHILD => program ++ " ended",
+            else => sys.describe(failure),
+        };
+        console.say(&.{ "cannot mount the host's share at ", target, ": ", reason });
+        return leave(failed_file, reason);
     };
     var paths = std.mem.tokenizeScalar(u8, line.value("sandboxfs.bind") orelse "", ',');
     while (paths.next()) |path| bind(target, path) catch |failure| {

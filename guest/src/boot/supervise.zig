@@ -7,13 +7,12 @@
 const std = @import("std");
 const linux = std.os.linux;
 
-const arguments = @import("../arguments.zig");
 const console = @import("../console.zig");
 const power = @import("power.zig");
 const spawn = @import("../agent/spawn.zig");
 const sys = @import("../sys.zig");
 
-const programs_max = 8;
+pub const programs_max = 8;
 
 /// A program that lives shorter than this, this many times, is not started again.
 const quick_ms = 1000;
@@ -29,18 +28,19 @@ const stop_signals = [_]struct { number: u6, mode: power.Mode }{
 
 const Service = struct {
     path: [:0]const u8,
+    environment: [*:null]const ?[*:0]const u8,
     pid: ?sys.pid_t = null,
     started_ms: u64 = 0,
     quick_crashes: u8 = 0,
 };
 
-pub fn run(words: arguments.Words) sys.Error!void {
+/// Starts `paths` with `environment` and stays.
+pub fn run(paths: []const [:0]const u8, environment: [*:null]const ?[*:0]const u8) sys.Error!void {
     var services: [programs_max]Service = undefined;
-    var count: usize = 0;
-    var rest = words;
-    while (rest.next()) |path| : (count += 1) {
-        if (count == programs_max) return error.@"2BIG";
-        services[count] = .{ .path = path };
+    if (paths.len > programs_max) return error.@"2BIG";
+    const count = paths.len;
+    for (services[0..count], paths) |*service, path| {
+        service.* = .{ .path = path, .environment = environment };
     }
     const signals = try watchSignals();
     for (services[0..count]) |*service| start(service);
@@ -62,8 +62,7 @@ fn start(service: *Service) void {
     } orelse {
         spawn.restoreSignals();
         const words = [_:null]?[*:0]const u8{service.path};
-        const environment: [*:null]const ?[*:0]const u8 = @ptrCast(std.os.environ.ptr);
-        _ = sys.check(linux.execve(service.path, &words, environment)) catch |failure| {
+        _ = sys.check(linux.execve(service.path, &words, service.environment)) catch |failure| {
             console.complain(&.{ "cannot start ", service.path }, failure);
         };
         linux.exit_group(0); // Trying again would not help.

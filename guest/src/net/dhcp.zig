@@ -63,12 +63,13 @@ const Header = extern struct {
 const message_bytes_min = 300;
 const message_bytes_max = 1500;
 
-/// When to ask again, for each try.  All together this is what a machine without a DHCP
-/// server waits.
-const tries_ms = [_]u32{ 100, 200, 400, 800, 1500 };
+/// How long to wait for an answer, try by try.  Who waits for the network waits for the first
+/// few; a server that is slower finds somebody asking in the background.
+pub const patience_short_ms = [_]u32{ 100, 200, 400 };
+pub const patience_long_ms = [_]u32{ 1000, 2000, 4000, 8000, 16_000, 32_000 };
 
 /// Asks for a lease on `device`, which must be up.  `error.TIMEDOUT` when nobody answers.
-pub fn obtain(device: interface.Interface) sys.Error!Lease {
+pub fn obtain(device: interface.Interface, patience_ms: []const u32) sys.Error!Lease {
     const socket = try openSocket(&device.name);
     defer sys.close(socket);
     var exchange: Exchange = .{
@@ -77,11 +78,15 @@ pub fn obtain(device: interface.Interface) sys.Error!Lease {
         .transaction = undefined,
     };
     _ = try sys.check(linux.getrandom(&exchange.transaction, 4, grnd_nonblock));
-    for (tries_ms) |wait_ms| {
-        return exchange.attempt(sys.nowMs() + wait_ms) catch |failure| {
-            // A link that has only just come up may drop a message or refuse it.
-            if (failure == error.TIMEDOUT or failure == error.NETUNREACH or failure == error.NETDOWN) continue;
-            return failure;
+    for (patience_ms) |wait_ms| {
+        const deadline_ms = sys.nowMs() + wait_ms;
+        return exchange.attempt(deadline_ms) catch |failure| switch (failure) {
+            error.TIMEDOUT => continue,
+            error.NETUNREACH, error.NETDOWN => { // A link that has only just come up.
+                sys.sleepMs(@intCast(deadline_ms -| sys.nowMs()));
+                continue;
+            },
+            else => failure,
         };
     }
     return error.TIMEDOUT;

@@ -2,6 +2,7 @@
 //! by DHCP, and the name servers that go with it.
 
 const std = @import("std");
+const linux = std.os.linux;
 
 const CommandLine = @import("../boot/command_line.zig").CommandLine;
 const console = @import("../console.zig");
@@ -10,10 +11,13 @@ const interface = @import("interface.zig");
 const Interface = interface.Interface;
 const lease_of = @import("lease.zig");
 const Lease = lease_of.Lease;
+const spawn = @import("../agent/spawn.zig");
 const sys = @import("../sys.zig");
 
 const device_default = "eth0";
 const resolv_conf = "/etc/resolv.conf";
+const run_folder = "/run/bootsmith";
+const run_resolv_conf = run_folder ++ "/resolv.conf";
 
 /// QEMU's user network: its name server is not its gateway (10.0.2.2), and `ip=` as its
 /// users pass it does not name one.
@@ -36,7 +40,7 @@ pub fn configure(line: *const CommandLine) void {
     };
     defer device.close();
     configureDevice(&device, name, wanted.lease) catch |failure| {
-        console.complain(&.{ "network: ", name, if (wanted.lease == null) ", DHCP" else "" }, failure);
+        console.complain(&.{ "network: ", name }, failure);
     };
 }
 
@@ -48,16 +52,35 @@ fn bringUpLoopback() sys.Error!void {
 
 fn configureDevice(device: *Interface, name: []const u8, given: ?Lease) sys.Error!void {
     try device.bringUp();
-    var lease = given orelse try dhcp.obtain(device.*);
+    if (given) |lease| return apply(device, name, lease);
+    const lease = dhcp.obtain(device.*, &dhcp.patience_short_ms) catch |failure| {
+        if (failure != error.TIMEDOUT) return failure;
+        console.say(&.{ "network: ", name, ": no DHCP server has answered so far" });
+        return askInBackground(device, name);
+    };
+    try apply(device, name, lease);
+}
+
+/// Goes on asking in a process of its own, so that the machine need not wait.
+fn askInBackground(device: *Interface, name: []const u8) sys.Error!void {
+    if (try spawn.fork() != null) return;
+    if (dhcp.obtain(device.*, &dhcp.patience_long_ms)) |lease| {
+        apply(device, name, lease) catch |failure| console.complain(&.{ "network: ", name }, failure);
+    } else |failure| console.complain(&.{ "network: ", name, ": DHCP" }, failure);
+    linux.exit_group(0);
+}
+
+fn apply(device: *Interface, name: []const u8, wanted: Lease) sys.Error!void {
+    var lease = wanted;
     try device.setAddress(lease.address, lease.mask);
     if (lease.gateway) |gateway| try device.setGateway(gateway);
     if (lease.dns_count == 0) addDefaultDns(&lease);
     var texts: [2][15]u8 = undefined;
-    console.say(&.{
-        "network: ",                                     name,
-        " ",                                             interface.formatAddress(&texts[0], lease.address),
-        if (lease.gateway == null) "" else ", gateway ", if (lease.gateway) |gateway| interface.formatAddress(&texts[1], gateway) else "",
-    });
+    const address = interface.formatAddress(&texts[0], lease.address);
+    if (lease.gateway) |gateway| {
+        const through = interface.formatAddress(&texts[1], gateway);
+        console.say(&.{ "network: ", name, " ", address, ", gateway ", through });
+    } else console.say(&.{ "network: ", name, " ", address });
     writeResolvConf(&lease) catch |failure| console.complain(&.{"network: " ++ resolv_conf}, failure);
 }
 
@@ -78,16 +101,19 @@ fn writeResolvConf(lease: *const Lease) sys.Error!void {
             size += part.len;
         }
     }
-    try sys.mkdirAll("/run/bootsmith", 0o755);
-    try sys.writeFile("/run/bootsmith/resolv.conf", text[0..size], 0o644);
-    // A link into /run (systemd-resolved, resolvconf) would dangle: nobody made its target.
+    try sys.mkdirAll(run_folder, 0o755);
+    try sys.writeFile(run_resolv_conf, text[0..size], 0o644);
     sys.writeFile(resolv_conf, text[0..size], 0o644) catch |failure| switch (failure) {
-        error.NOENT => try replaceLink(resolv_conf, "/run/bootsmith/resolv.conf"),
+        // A link into /run (systemd-resolved, resolvconf) that dangles: nobody made its target.
+        error.NOENT => {
+            try sys.unlink(linux.AT.FDCWD, resolv_conf, 0);
+            try sys.symlink(run_resolv_conf, resolv_conf);
+        },
+        // A root file system that cannot be written to: ours lies over the image's own.
+        error.ROFS => {
+            const result = linux.mount(run_resolv_conf, resolv_conf, null, linux.MS.BIND, 0);
+            _ = try sys.check(result);
+        },
         else => return failure,
     };
-}
-
-fn replaceLink(path: [*:0]const u8, target: [*:0]const u8) sys.Error!void {
-    _ = try sys.check(std.os.linux.unlink(path));
-    try sys.symlink(target, path);
 }
