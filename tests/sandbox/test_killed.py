@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -42,6 +43,14 @@ def test_bootsmith_is_killed(any_sandbox: Sandbox, number: signal.Signals) -> No
         running.process.wait()
         _eventually(lambda: not running.is_alive())
     _eventually(lambda: list(any_sandbox.folder.iterdir()) == [])
+
+
+def test_the_folder_is_removed_by_another_and_bootsmith_killed(any_sandbox: Sandbox) -> None:
+    with _Running(any_sandbox) as running:
+        shutil.rmtree(any_sandbox.folder, ignore_errors=True)  # a file system in memory stays
+        running.process.kill()
+        running.process.wait()
+        _eventually(lambda: not running.is_alive())
 
 
 def test_the_keeper_is_killed(sandbox: Sandbox) -> None:

@@ -60,6 +60,7 @@ class CommandRunner:
     def __init__(self, channel: socket.socket, *, chroot: bytes | None = None) -> None:
         self._channel = channel
         self._chroot = chroot
+        self._root = os.stat(chroot or b"/")
         self._wake_read, wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
@@ -115,7 +116,7 @@ class CommandRunner:
                 while True:
                     os.wait()
         else:
-            kill_by_root(self._chroot)
+            kill_by_root(self._root)
             _reap(0)
         poll = select.poll()
         poll.register(output, select.POLLIN)
@@ -166,9 +167,11 @@ def _reap(wanted: int) -> int | None:
     return found
 
 
-def kill_by_root(folder: bytes) -> None:
-    """Kill every process that has ``folder`` as its root directory, until there is none."""
-    root = os.stat(folder)
+def kill_by_root(root: os.stat_result) -> None:
+    """Kill every process that has ``root`` as its root directory, until there is none.
+
+    The directory is told by its number, so that they are found when it is removed, too.
+    """
     while victims := [pid for pid in _processes() if _is_alive_below(pid, root)]:
         for pid in victims:
             with contextlib.suppress(ProcessLookupError):

@@ -12,7 +12,7 @@ commands and removes the tree, which holds files that an ordinary user could not
                               └─ commands
 """
 
-# ruff: noqa: PTH102, PTH118, PTH120
+# ruff: noqa: PTH102, PTH116, PTH118, PTH120
 # Names inside a tree are bytes, which a Path cannot hold.
 
 from __future__ import annotations
@@ -152,6 +152,7 @@ class _Keeper:
 
     def _run_commands(self) -> bool:
         """Whether all ended well."""
+        root = os.stat(self._root)
         pid = os.fork()
         if pid == 0:
             self._be_init()
@@ -165,7 +166,7 @@ class _Keeper:
         os.close(init)
         _, status = os.waitpid(pid, 0)
         if self._plan.kind == "chroot":  # no namespace ended with process 1
-            kill_by_root(self._root)
+            kill_by_root(root)
         return os.waitstatus_to_exitcode(status) == 0
 
     def _be_init(self) -> NoReturn:
