@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from bootsmith.manifest.manifest import (
 )
 from bootsmith.pipeline.artifacts import ext4_options, write_artifacts
 from bootsmith.pipeline.boot_layer import boot_layer
-from bootsmith.pipeline.debian_root import install_debian, kernel_tree
+from bootsmith.pipeline.debian_root import install_debian, kernel_tree, temporary_files
 from bootsmith.pipeline.guest_layer import add_guest, guest_files
 from bootsmith.pipeline.planning import make_plan
 from bootsmith.pipeline.published import Published
@@ -31,6 +32,7 @@ from bootsmith.pipeline.workbench import Workbench
 from bootsmith.plan.build_plan import BuildPlan, InstallPackages
 from bootsmith.plan.lock import Lock, encode_lock
 from bootsmith.plan.resolve import check_lock, resolve
+from bootsmith.sources.debian.configure import SERVICE_BLOCKERS
 from bootsmith.tree.file_tree import FileTree
 from bootsmith.tree.layer import overlay
 from bootsmith.tree.normalise import clamp_times
@@ -56,10 +58,15 @@ def build(request: BuildRequest, bench: Workbench) -> Manifest:
         return finished
     report.stage(f"Fetching {len(lock.blobs())} packages")
     bench.fetcher.fetch(bench.remote(package) for package in lock.blobs())
-    with publish_folder(request.output, ours=ARTIFACT_NAMES) as staging:
+    with (
+        publish_folder(request.output, ours=ARTIFACT_NAMES) as staging,
+        ThreadPoolExecutor(1, thread_name_prefix="kernel") as beside,
+    ):
+        # The kernel's package is unpacked while the scripts of the others run.
+        kernel = beside.submit(kernel_tree, lock, bench)
         root, epoch_s = _assemble(request, bench, lock, plan)
         boot = boot_layer(
-            kernel_tree(lock, bench),
+            kernel.result(),
             request.config.kernel,
             arch=request.arch,
             init=guest.initramfs_init,
@@ -113,7 +120,12 @@ def _assemble(
     first, *others = zip(plan.steps, plan.step_ids, strict=True)
     assert isinstance(first[0], InstallPackages)
     installed = install_debian(lock, request, bench, step_id=first[1])
-    runner = StepRunner(bench=bench, hostname=request.config.hostname, epoch_s=installed.epoch_s)
+    runner = StepRunner(
+        bench=bench,
+        hostname=request.config.hostname,
+        epoch_s=installed.epoch_s,
+        surroundings=temporary_files(SERVICE_BLOCKERS),
+    )
     tree = installed.tree
     for step, step_id in others:
         tree = runner.carry_out(tree, step, step_id)

@@ -13,7 +13,7 @@ from bootsmith.pipeline.workbench import Workbench
 from bootsmith.plan.lock import Lock, LockedPackage
 from bootsmith.plan.resolve import repositories
 from bootsmith.sandbox.executor import SandboxCommand, SandboxJob, TemporaryFile
-from bootsmith.sources.debian.configure import Configuration, configuration
+from bootsmith.sources.debian.configure import Configuration, GuestFile, configuration
 from bootsmith.sources.debian.finish import finish
 from bootsmith.sources.debian.unpack import unpack
 from bootsmith.sources.debian.unpacked import ChosenDeb, UnpackedDeb, unpack_debs
@@ -95,9 +95,13 @@ def _job(work: Configuration, request: BuildRequest) -> SandboxJob:
     ]
     return SandboxJob(
         commands=tuple(commands),
-        files=tuple(
-            TemporaryFile(path=file.path, content=file.content, mode=file.mode)
-            for file in work.files
-        ),
+        files=temporary_files(work.files),
         hostname=request.config.hostname,
+    )
+
+
+def temporary_files(files: Iterable[GuestFile]) -> tuple[TemporaryFile, ...]:
+    """What must be there while commands run, as the sandbox takes it."""
+    return tuple(
+        TemporaryFile(path=file.path, content=file.content, mode=file.mode) for file in files
     )

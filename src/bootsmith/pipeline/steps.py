@@ -11,7 +11,7 @@ from bootsmith.model.guest_path import guest_path
 from bootsmith.pipeline.copy_in import copy_in
 from bootsmith.pipeline.workbench import Workbench
 from bootsmith.plan.build_plan import CopyIn, RunCommand, Step, WriteFile
-from bootsmith.sandbox.executor import SandboxCommand, SandboxJob
+from bootsmith.sandbox.executor import SandboxCommand, SandboxJob, TemporaryFile
 from bootsmith.tree.entry import BlobSlice, Member, Metadata, RegularFile
 from bootsmith.tree.file_tree import FileTree
 from bootsmith.tree.layer import Layer, overlay, read_layer
@@ -26,12 +26,14 @@ _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 class StepRunner:
     """Turns the tree before a step into the tree after it.
 
-    ``epoch_s`` is what the build's commands are told in ``SOURCE_DATE_EPOCH``.
+    ``epoch_s`` is what the build's commands are told in ``SOURCE_DATE_EPOCH``;
+    ``surroundings`` are files that they see and the image does not get.
     """
 
     bench: Workbench
     hostname: str
     epoch_s: int
+    surroundings: tuple[TemporaryFile, ...] = ()
 
     def carry_out(self, tree: FileTree, step: Step, step_id: Digest) -> FileTree:
         """``tree`` after ``step``, which installs no packages (``pipeline.debian_root`` does)."""
@@ -76,8 +78,14 @@ class StepRunner:
             env={
                 "PATH": _PATH,
                 "HOME": "/root",
+                "DEBIAN_FRONTEND": "noninteractive",
                 "LC_ALL": "C.UTF-8",
                 "SOURCE_DATE_EPOCH": str(self.epoch_s),
             },
         )
-        return SandboxJob(commands=(command,), network=step.network, hostname=self.hostname)
+        return SandboxJob(
+            commands=(command,),
+            network=step.network,
+            hostname=self.hostname,
+            files=self.surroundings,
+        )
