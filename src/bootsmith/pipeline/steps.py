@@ -88,4 +88,5 @@ class StepRunner:
             network=step.network,
             hostname=self.hostname,
             files=self.surroundings,
+            fresh_tmp=False,  # what postBuild.copy put there is meant to be found
         )

@@ -49,13 +49,15 @@ class SandboxJob:
     """Commands to run one after the other in one sandbox; the first that fails ends it.
 
     Without ``network`` there is only a loopback interface; with it, the host's network and
-    name servers.  ``timeout_s`` is for all commands together.
+    name servers.  With ``fresh_tmp`` the commands find ``/tmp`` empty and nothing of it is
+    kept; without, it is the tree's own.  ``timeout_s`` is for all commands together.
     """
 
     commands: tuple[SandboxCommand, ...]
     network: bool = False
     hostname: str = "localhost"
     files: tuple[TemporaryFile, ...] = ()
+    fresh_tmp: bool = True
     timeout_s: float | None = None
 
 
@@ -68,7 +70,7 @@ class Executor(Protocol):
         """What ``job`` changed in ``tree``: exact modes, owners, times and attributes.
 
         Contents are in one blob that is added to ``blobs``.  What happens in ``/dev``,
-        ``/proc``, ``/sys``, ``/run`` and ``/tmp`` is not part of the result.
+        ``/proc``, ``/sys``, ``/run`` and a fresh ``/tmp`` is not part of the result.
 
         Raises ``StepFailed`` when a command fails, cannot be started or takes too long, and
         ``HostError`` when this machine cannot run it.

@@ -53,7 +53,7 @@ class NamespaceExecutor:
         self, tree: FileTree, job: SandboxJob, *, blobs: BlobStore, on_output: OnOutput
     ) -> Layer:
         files = (*job.files, *_resolver_files()) if job.network else job.files
-        around = surround(tree, files, mounts=self.kind != "chroot")
+        around = surround(tree, files, mounts=self.kind != "chroot", fresh_tmp=job.fresh_tmp)
         with SandboxProcess(self.work_folder) as process:
             plan = self._plan(around, job, blobs, process)
             captured = _follow(process, plan, job, on_output)

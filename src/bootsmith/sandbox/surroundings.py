@@ -48,7 +48,9 @@ class Surroundings:
     excluded: tuple[GuestPath, ...]
 
 
-def surround(tree: FileTree, files: Iterable[TemporaryFile], *, mounts: bool) -> Surroundings:
+def surround(
+    tree: FileTree, files: Iterable[TemporaryFile], *, mounts: bool, fresh_tmp: bool = True
+) -> Surroundings:
     """What ``tree`` needs to run in, with ``files`` shown in it.
 
     Without ``mounts``, the devices are files of the tree, and of ``files`` those that would
@@ -60,6 +62,8 @@ def surround(tree: FileTree, files: Iterable[TemporaryFile], *, mounts: bool) ->
         place: _directory(builder, guest_path(place), temporary)
         for place in ("dev", "proc", "sys", "run", "tmp")
     }
+    if not fresh_tmp:
+        del places["tmp"]
     emptied = tuple(places.values())
     if not mounts:
         _add_devices(builder, places["dev"])
@@ -77,7 +81,14 @@ def surround(tree: FileTree, files: Iterable[TemporaryFile], *, mounts: bool) ->
             temporary.append(path)
     return Surroundings(
         tree=builder.build(),
-        view=View(**{place: bytes(path) for place, path in places.items()}, files=tuple(shown)),
+        view=View(
+            dev=places["dev"],
+            proc=places["proc"],
+            sys=places["sys"],
+            run=places["run"],
+            tmp=places.get("tmp"),
+            files=tuple(shown),
+        ),
         temporary=tuple(temporary),
         excluded=emptied,
     )

@@ -52,13 +52,16 @@ class ShownFile(NamedTuple):
 
 
 class View(NamedTuple):
-    """The places in a tree that something else is seen in, each relative to the tree."""
+    """The places in a tree that something else is seen in, each relative to the tree.
+
+    Where ``tmp`` is ``None``, the tree's own is seen.
+    """
 
     dev: bytes
     proc: bytes
     sys: bytes
     run: bytes
-    tmp: bytes
+    tmp: bytes | None
     files: Sequence[ShownFile]
 
 
@@ -82,7 +85,8 @@ def enter(root: bytes, view: View) -> None:
     _mount_sys(view.sys)
     tmpfs = syscalls.MS_NOSUID | syscalls.MS_NODEV
     syscalls.mount(b"tmpfs", view.run, b"tmpfs", tmpfs, b"mode=755")
-    syscalls.mount(b"tmpfs", view.tmp, b"tmpfs", tmpfs, b"mode=1777")
+    if view.tmp is not None:
+        syscalls.mount(b"tmpfs", view.tmp, b"tmpfs", tmpfs, b"mode=1777")
     for number, shown in enumerate(view.files):
         _show(shown, number, view.run)
     # With both names for one place the old root lies on top of the new one (pivot_root(2)).
