@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import cbor2
 
@@ -57,11 +57,18 @@ class ScriptedGuest:
         self._channel.hang_up()
 
 
+class ScriptedLine(NamedTuple):
+    """The host's end, and the thread that plays the guest."""
+
+    channel: Channel
+    player: threading.Thread
+
+
 @contextmanager
 def scripted_guest(script: Script, *, greet: bool = True) -> Iterator[Agent]:
     """Our client at the line of a guest that follows ``script`` in a thread of its own."""
-    with scripted_line(script, greet=greet) as channel:
-        agent = Agent(channel)
+    with scripted_line(script, greet=greet) as line:
+        agent = Agent(line.channel)
         try:
             yield agent
         finally:
@@ -69,8 +76,8 @@ def scripted_guest(script: Script, *, greet: bool = True) -> Iterator[Agent]:
 
 
 @contextmanager
-def scripted_line(script: Script, *, greet: bool = False) -> Iterator[Channel]:
-    """The host's end of a line to such a guest; whoever takes it closes it."""
+def scripted_line(script: Script, *, greet: bool = False) -> Iterator[ScriptedLine]:
+    """A line to such a guest; whoever takes it closes it."""
     ours, theirs = Channel.pair()
     failures: list[BaseException] = []
 
@@ -86,7 +93,7 @@ def scripted_line(script: Script, *, greet: bool = False) -> Iterator[Channel]:
     thread = threading.Thread(target=play)
     thread.start()
     try:
-        yield ours
+        yield ScriptedLine(ours, thread)
     finally:
         thread.join(20)
         theirs.close()

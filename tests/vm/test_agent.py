@@ -149,7 +149,7 @@ def test_a_hundred_abandoned_commands_leave_room_for_others(agent: Agent) -> Non
 
 def test_a_signal_from_the_host(agent: Agent) -> None:
     running = agent.start(
-        Command.of("trap 'echo got it; exit 5' TERM; echo ready; sleep 30 & wait")
+        Command.of("trap 'echo got it; exit 5' TERM; sleep 30 >/dev/null 2>&1 & echo ready; wait")
     )
     output = running.output(timeout_s=20)
     assert next(output) == (Stream.STDOUT, b"ready\n")

@@ -15,11 +15,12 @@ from tests.support.scripted_guest import Script, ScriptedGuest, scripted_line
 
 @contextmanager
 def forward_to(script: Script) -> Iterator[Forward]:
-    with scripted_line(script) as channel:
-        line = Line(channel)
+    with scripted_line(script) as scripted:
+        line = Line(scripted.channel)
         forward = Forward(line, guest_port=80)
         try:
             yield forward
+            scripted.player.join(20)
         finally:
             forward.close()
             forward.close()
@@ -124,8 +125,8 @@ def test_closing_a_forward_ends_its_connections() -> None:
 def test_a_port_that_is_taken() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        with scripted_line(lambda guest: None) as channel:
-            line = Line(channel)
+        with scripted_line(lambda guest: None) as scripted:
+            line = Line(scripted.channel)
             with pytest.raises(HostError, match=str(port)):
                 Forward(line, guest_port=80, host_port=port)
             line.close()

@@ -44,7 +44,6 @@ def spec(
     image: Path,
     *,
     drive: Drive | None = None,
-    kind: MachineType = MachineType.Q35,
     network: Network = Network.NONE,
     shares: tuple[Share, ...] = (),
 ) -> MachineSpec:
@@ -52,7 +51,7 @@ def spec(
     drive = drive or Drive(path=image / "rootfs.ext4")
     return MachineSpec(
         arch=Arch.X86_64,
-        machine=kind,
+        machine=MachineType.Q35,
         accelerator=Accelerator.TCG,
         kernel=image / "vmlinuz-virt",
         initramfs=image / "initramfs.cpio.lz4",
@@ -185,11 +184,6 @@ def test_root_modes(debian_image: Path, mode: DiskMode) -> None:
     with boot(spec(debian_image, drive=Drive(path=debian_image / "rootfs.ext4", mode=mode))) as vm:
         wrote = agent_of(vm).exec("touch /usr/here && sync", timeout_s=60).exit_code == 0
         assert wrote == (mode is DiskMode.MEMORY)
-
-
-def test_a_microvm(debian_image: Path) -> None:
-    with boot(spec(debian_image, kind=MachineType.MICROVM)) as running:
-        assert say(running, "uname -m") == "x86_64\n"
 
 
 def test_what_was_written_is_there_after_a_checkpoint(debian_image: Path, tmp_path: Path) -> None:

@@ -47,6 +47,8 @@ class Forward:
         self._listener.close()
         for stream in streams:
             stream.end()
+        for stream in streams:
+            stream.join()
 
     def _take(self) -> None:
         while (client := self._listener.accept()) is not None:
@@ -79,15 +81,19 @@ class _Stream:
         self._guest_port = guest_port
         self._on_end = on_end
         self._exchange: Exchange | None = None
+        self._server = threading.Thread(target=self._serve, name="bootsmith-stream", daemon=True)
 
     def start(self) -> None:
-        threading.Thread(target=self._serve, name="bootsmith-stream", daemon=True).start()
+        self._server.start()
 
     def end(self) -> None:
-        """End the connection at once; its threads follow."""
+        """End the connection at once; its threads follow, and ``join`` waits for them."""
         self._client.hang_up()
         if self._exchange is not None:
             self._exchange.fail(AgentError("the forward was closed", code="closed"))
+
+    def join(self) -> None:
+        self._server.join()
 
     def _serve(self) -> None:
         # The guest may have no such port, and either end may go at any moment: then the other
