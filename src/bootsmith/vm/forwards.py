@@ -18,6 +18,7 @@ from bootsmith.vm.line import Exchange, Line
 
 _CHUNK_BYTES = 64 << 10
 _OPEN_TIMEOUT_S = 30.0
+_FAREWELL_S = 2.0
 _FOREVER = Deadline.after(None)
 
 
@@ -93,7 +94,8 @@ class _Stream:
             self._exchange.fail(AgentError("the forward was closed", code="closed"))
 
     def join(self) -> None:
-        self._server.join()
+        # A guest that takes nothing more must not hold us up.
+        self._server.join(_FAREWELL_S)
 
     def _serve(self) -> None:
         # The guest may have no such port, and either end may go at any moment: then the other
