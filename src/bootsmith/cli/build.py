@@ -37,7 +37,7 @@ from bootsmith.sdk.settings import DEFAULT_OUTPUT
 @click.option("--locked", is_flag=True, help="Take exactly what the lock file says, or fail.")
 @click.option(
     "--lock", "lock_path", type=click.Path(path_type=Path, dir_okay=False),
-    help="The lock file for --locked; by default the one in the output folder.",
+    help="Take what this lock file says; --locked alone means the one in the output folder.",
 )  # fmt: skip
 @click.option("--offline", is_flag=True, help="Ask no server; use only what is in the store.")
 @click.option(
@@ -87,7 +87,7 @@ def command(
         arch=arch,
         include=tuple(name for names in include for name in names.split(",") if name),
         mirror=mirror,
-        lock_path=lock_path or output / LOCK_NAME if locked else None,
+        lock_path=lock_path or (output / LOCK_NAME if locked else None),
         offline=offline,
         allow_unsigned=allow_unsigned,
         strict=strict,

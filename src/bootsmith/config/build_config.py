@@ -21,7 +21,10 @@ from bootsmith.model.guest_path import guest_path
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _HOSTNAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
 _SUITE = re.compile(r"[a-z0-9][a-z0-9./_-]*")
-_PACKAGE = re.compile(r"[a-z0-9][a-z0-9.+-]*(:[a-z0-9]+)?([=/][A-Za-z0-9.+:~-]+)?-?")
+_COMPONENT = re.compile(r"[a-z0-9][a-z0-9./-]*")
+# As apt-get takes them; ``sources.debian.request`` reads the same.
+_PACKAGE = re.compile(r"[a-z0-9][a-z0-9.+-]+?(=[A-Za-z0-9.+:~-]+|/[A-Za-z0-9._-]+|-)?")
+_MIRROR = re.compile(r"(https?://[^/\s?#]+|file:///)[^\s?#]*")
 _LABEL_BYTES = 16
 
 
@@ -83,6 +86,14 @@ def _matches(pattern: re.Pattern[str], what: str) -> AfterValidator:
     return AfterValidator(check)
 
 
+def _text(value: str) -> str:
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(f"holds {value[error.start]!r}, which is no character") from error
+    return value
+
+
 def _label(value: str) -> str:
     if len(value.encode()) > _LABEL_BYTES:
         raise ValueError(f"{value!r} is longer than the {_LABEL_BYTES} bytes ext4 has for it")
@@ -104,6 +115,11 @@ Environment: TypeAlias = Annotated[
 ]
 AbsolutePath: TypeAlias = Annotated[str, AfterValidator(_absolute)]
 PackageRequest: TypeAlias = Annotated[str, _matches(_PACKAGE, "a Debian package request")]
+Component: TypeAlias = Annotated[str, _matches(_COMPONENT, "a component of an archive")]
+MirrorAddress: TypeAlias = Annotated[
+    str, _matches(_MIRROR, "an http, https or file address such as http://ftp.debian.org/debian")
+]
+Text: TypeAlias = Annotated[str, AfterValidator(_text)]
 Mode: TypeAlias = Annotated[
     int,
     BeforeValidator(_mode),
@@ -116,9 +132,9 @@ class DebianConfig(_Part):
     """Where Debian comes from and which of its packages are wanted."""
 
     suite: Annotated[str, _matches(_SUITE, "a suite name")] = "bookworm"
-    components: tuple[str, ...] = ("main",)
-    mirror: str | None = None
-    security_mirror: str | None = None
+    components: Annotated[tuple[Component, ...], Field(min_length=1)] = ("main",)
+    mirror: MirrorAddress | None = None
+    security_mirror: MirrorAddress | None = None
     keys: tuple[str, ...] = ()
     """Files with OpenPGP public keys that are trusted beside Debian's own."""
     updates: bool = True
@@ -130,7 +146,7 @@ class DebianConfig(_Part):
 class KernelConfig(_Part):
     """Which kernel, and how many of its modules go into the root file system."""
 
-    package: str | None = None
+    package: PackageRequest | None = None
     modules: Literal["default", "all", "none"] = "default"
 
 
@@ -165,14 +181,14 @@ class CopyConfig(_Part):
 
 class PostBuildConfig(_Part):
     copy_: Annotated[tuple[CopyConfig, ...], Field(alias="copy")] = ()
-    commands: tuple[str, ...] = ()
+    commands: tuple[Text, ...] = ()
 
 
 class FileConfig(_Part):
     """A file written into the guest."""
 
     path: AbsolutePath
-    content: str
+    content: Text
     mode: Mode = 0o644
     uid: Annotated[int, Field(ge=0, le=0xFFFF_FFFE)] = 0
     gid: Annotated[int, Field(ge=0, le=0xFFFF_FFFE)] = 0

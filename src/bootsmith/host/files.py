@@ -33,10 +33,17 @@ class FileSource:
         except OSError as error:
             raise host_error(error, "read", path) from error
         self.path = path
-        self.size_bytes = os.fstat(self._fd).st_size
+        found = os.fstat(self._fd)
+        self.size_bytes = found.st_size
+        if stat.S_ISDIR(found.st_mode):
+            self.close()
+            raise HostError(f"cannot read {path}: it is a folder", hint="name a file in it")
 
     def read_at(self, offset: int, size: int) -> bytes:
-        return os.pread(self._fd, size, offset)
+        try:
+            return os.pread(self._fd, size, offset)
+        except OSError as error:
+            raise host_error(error, "read", self.path) from error
 
     def fileno(self) -> int:
         return self._fd
@@ -193,6 +200,20 @@ def data_ranges(source: FileSource) -> Iterator[tuple[int, int]]:
             raise host_error(error, "read", source.path) from error
         position = os.lseek(source.fileno(), start, os.SEEK_HOLE)
         yield start, position
+
+
+def user_path(text: str | Path, *, base: Path | None = None) -> Path:
+    """The path a user means: ``~`` is a home, and a relative one is relative to ``base``.
+
+    Raises ``HostError`` for the home of nobody.
+    """
+    try:
+        path = Path(text).expanduser()
+    except RuntimeError as error:
+        raise HostError(
+            f"there is no home folder for {text}", hint="write the path without ~"
+        ) from error
+    return (base or Path.cwd()) / path
 
 
 def is_plain_file(path: Path) -> bool:

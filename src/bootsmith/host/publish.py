@@ -36,12 +36,11 @@ def publish_file(target: Path, *, mode: int = 0o644) -> Iterator[FileSink]:
     sink = FileSink(staging)
     try:
         yield sink
-        sink.close(durable=True)
-        staging.chmod(mode)
-        staging.replace(target)
-        sync_folder(target.parent)
-    except OSError as error:
-        raise host_error(error, "publish", target) from error
+        with _telling("publish", target):
+            sink.close(durable=True)
+            staging.chmod(mode)
+            staging.replace(target)
+            sync_folder(target.parent)
     finally:
         sink.__exit__(HostError)
         staging.unlink(missing_ok=True)
@@ -68,14 +67,14 @@ def publish_folder(target: Path, *, ours: Collection[str]) -> Iterator[Path]:
         raise host_error(error, "create", target.parent) from error
     with locked(lock):
         try:
-            _remove_tree(staging)
-            _make_staging(staging)
+            with _telling("publish", target):
+                _remove_tree(staging)
+                _make_staging(staging)
             yield staging
-            _sync_files(staging)
-            _put_in_place(staging, target, ours)
-            sync_folder(target.parent)
-        except OSError as error:
-            raise host_error(error, "publish", target) from error
+            with _telling("publish", target):
+                _sync_files(staging)
+                _put_in_place(staging, target, ours)
+                sync_folder(target.parent)
         finally:
             _remove_tree(staging)
             lock.unlink(missing_ok=True)
@@ -88,6 +87,14 @@ def sync_folder(folder: Path) -> None:
         os.fsync(fd)
     finally:
         os.close(fd)
+
+
+@contextmanager
+def _telling(verb: str, target: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise host_error(error, verb, target) from error
 
 
 def _make_staging(staging: Path) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from bootsmith.errors import ImageError, UnsafePath
+from bootsmith.errors import ConfigError, ImageError, UnsafePath
 from bootsmith.manifest.build_id import build_id
 from bootsmith.model.arch import Arch
 from bootsmith.model.canonical_json import canonical_json
@@ -144,10 +144,17 @@ def _artifacts(fields: Mapping[str, Any], sizes: Mapping[str, Any]) -> dict[str,
         size = sizes.get(key)
         found[key] = Artifact(
             name=name,
-            digest=Digest.sha256(checksum),
+            digest=_checksum(key, checksum),
             size_bytes=size if isinstance(size, int) else None,
         )
     return found
+
+
+def _checksum(key: str, checksum: str) -> Digest:
+    try:
+        return Digest.sha256(checksum)
+    except ImageError as error:
+        raise ImageError(f"{MANIFEST_NAME}: checksums.{key} is {error}") from error
 
 
 def _object(fields: Mapping[str, Any], key: str) -> dict[str, Any]:
@@ -161,7 +168,10 @@ def _arch(config: Mapping[str, Any]) -> Arch:
     value = config.get("arch")
     if not isinstance(value, str):
         raise ImageError(f"{MANIFEST_NAME}: config.arch is missing")
-    return Arch.parse(value)
+    try:
+        return Arch.parse(value)
+    except ConfigError as error:
+        raise ImageError(f"{MANIFEST_NAME}: config.arch: {error.problems[0].message}") from error
 
 
 def _text_or_none(value: object) -> str | None:

@@ -34,12 +34,12 @@ def write_artifacts(
     Raises ``ImageFull`` when the root file system has a fixed size that is too small.
     """
     writers: dict[str, tuple[str, Callable[[ByteSink], object]]] = {
+        "rootfs": (ROOTFS_NAME, lambda sink: write_ext4(root, ext4, blobs, sink)),
         "kernel": (KERNEL_NAME, lambda sink: write_content(kernel, blobs=blobs, sink=sink)),
         "initramfs": (
             INITRAMFS_NAME,
             lambda sink: write_initramfs(initramfs, blobs=blobs, sink=sink),
         ),
-        "rootfs": (ROOTFS_NAME, lambda sink: write_ext4(root, ext4, blobs, sink)),
     }
     # The digest of one file is computed while the next is written: hashing lets go of the
     # interpreter's lock.
@@ -48,13 +48,16 @@ def write_artifacts(
         for key, (name, write) in writers.items():
             with FileSink(folder / name) as sink:
                 write(sink)
-            pending[key] = (name, hashing.submit(sha256_of_file, folder / name))
+                size_bytes = sink.position
+            pending[key] = (name, size_bytes, hashing.submit(sha256_of_file, folder / name))
         return {
-            key: Artifact(
-                name=name, digest=digest.result(), size_bytes=(folder / name).stat().st_size
-            )
-            for key, (name, digest) in pending.items()
+            key: Artifact(name=name, digest=digest.result(), size_bytes=size_bytes)
+            for key, (name, size_bytes, digest) in sorted(pending.items(), key=_in_manifest)
         }
+
+
+def _in_manifest(item: tuple[str, object]) -> int:
+    return ("kernel", "initramfs", "rootfs").index(item[0])
 
 
 def ext4_options(config: RootfsConfig, plan: BuildPlan, *, epoch_s: int) -> Ext4Options:

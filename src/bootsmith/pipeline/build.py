@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bootsmith._version import __version__
+from bootsmith.errors import ImageError
 from bootsmith.host.environment import own_sources_digest
 from bootsmith.host.files import FileSink
 from bootsmith.host.publish import publish_folder
@@ -22,14 +23,19 @@ from bootsmith.manifest.manifest import (
 )
 from bootsmith.pipeline.artifacts import ext4_options, write_artifacts
 from bootsmith.pipeline.boot_layer import boot_layer
-from bootsmith.pipeline.debian_root import install_debian, kernel_tree, temporary_files
+from bootsmith.pipeline.debian_root import (
+    install_debian,
+    kernel_tree,
+    temporary_files,
+    tidy_debian,
+)
 from bootsmith.pipeline.guest_layer import add_guest, guest_files
 from bootsmith.pipeline.planning import make_plan
 from bootsmith.pipeline.published import Published
 from bootsmith.pipeline.request import BuildRequest
 from bootsmith.pipeline.steps import StepRunner
 from bootsmith.pipeline.workbench import Workbench
-from bootsmith.plan.build_plan import BuildPlan, InstallPackages
+from bootsmith.plan.build_plan import BuildPlan, InstallPackages, RunCommand
 from bootsmith.plan.lock import Lock, encode_lock
 from bootsmith.plan.resolve import check_lock, resolve
 from bootsmith.sources.debian.configure import SERVICE_BLOCKERS
@@ -52,7 +58,7 @@ def build(request: BuildRequest, bench: Workbench) -> Manifest:
     guest = guest_files(request, bench)
     plan = make_plan(request, lock, guest, bench)
     published = Published(output=request.output, store=bench.store)
-    finished = published.find(plan, lock, builder=_builder())
+    finished = published.find(plan, lock, request.config, builder=_builder())
     if finished is not None:
         report.stage("Nothing has changed")
         return finished
@@ -93,6 +99,7 @@ def build(request: BuildRequest, bench: Workbench) -> Manifest:
 def _lock(request: BuildRequest, bench: Workbench) -> Lock:
     if request.lock is not None:
         check_lock(request.lock, request.config, request.arch)
+        _tell_unsigned(request.lock, bench)
         return request.lock
     debian = request.config.debian
     bench.reporter.stage(f"Resolving Debian {debian.suite} for {request.arch}")
@@ -107,10 +114,19 @@ def _lock(request: BuildRequest, bench: Workbench) -> Lock:
         now=bench.now,
         allow_unsigned=bench.allow_unsigned,
     )
-    for suite in lock.suites:
-        if not suite.signed_by:
-            bench.reporter.warning(f"{suite.suite} is not signed by a trusted key")
+    _tell_unsigned(lock, bench)
     return lock
+
+
+def _tell_unsigned(lock: Lock, bench: Workbench) -> None:
+    """Warn of suites that nobody signed.  Raises ``ImageError`` when that is not allowed."""
+    if lock.unsigned_suites and not bench.allow_unsigned:
+        raise ImageError(
+            f"the lock names packages of unsigned suites: {', '.join(lock.unsigned_suites)}",
+            hint="build again without --locked, or with --allow-unsigned if you know why",
+        )
+    for suite in lock.unsigned_suites:
+        bench.reporter.warning(f"{suite} is not signed by a trusted key")
 
 
 def _assemble(
@@ -129,6 +145,8 @@ def _assemble(
     tree = installed.tree
     for step, step_id in others:
         tree = runner.carry_out(tree, step, step_id)
+    if any(isinstance(step, RunCommand) for step in plan.steps):
+        tree = tidy_debian(tree, request, bench, epoch_s=installed.epoch_s)
     return tree, installed.epoch_s
 
 
@@ -140,7 +158,6 @@ def _manifest(
     *,
     epoch_s: int,
 ) -> Manifest:
-    unsigned = [suite.suite for suite in lock.suites if not suite.signed_by]
     return Manifest(
         arch=request.arch,
         build_time=datetime.fromtimestamp(epoch_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
@@ -152,7 +169,7 @@ def _manifest(
             "planId": str(plan.id),
             "sourceDateEpoch": epoch_s,
             "initramfsCompression": "lz4",
-            "unsignedSuites": unsigned,
+            "unsignedSuites": list(lock.unsigned_suites),
             "kernel": {"package": lock.kernel.name, "version": lock.kernel.version},
             "packages": {package.name: package.version for package in lock.packages},
         },

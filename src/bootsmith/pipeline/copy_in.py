@@ -27,8 +27,8 @@ from bootsmith.tree.entry import (
     RegularFile,
     Symlink,
 )
-from bootsmith.tree.file_tree import FileTree, TreeBuilder
-from bootsmith.tree.layer import Layer, overlay, read_layer
+from bootsmith.tree.file_tree import FileTree
+from bootsmith.tree.layer import Layer, overlay, read_layer, with_parents
 from bootsmith.tree.tar_writer import store_tar
 
 
@@ -63,9 +63,9 @@ def copy_in(tree: FileTree, layer: Digest, target: str, store: Store, *, epoch_s
         moved = [Member(guest_path(place + b"/" + member.path), member.entry) for member in members]
         if _is_folder(tree, place):  # its owner and mode are the image's, not the host's
             moved = moved[1:]
-    builder = TreeBuilder(tree)
-    builder.ensure_directory(builder.place(GuestPath(place.rpartition(b"/")[0])))
-    return overlay(builder.build(), Layer(tuple(moved)), keep_directory_symlinks=True)
+    folder = Directory(Metadata(0o755, mtime_ns=epoch_s * 1_000_000_000))
+    placed = with_parents(tree, Layer(tuple(moved)), folder)
+    return overlay(tree, placed, keep_directory_symlinks=True)
 
 
 def _with_time(member: Member, epoch_s: int) -> Member:

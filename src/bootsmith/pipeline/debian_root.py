@@ -50,9 +50,17 @@ def install_debian(
     runner = StepRunner(bench=bench, hostname=request.config.hostname, epoch_s=epoch_s)
     job = _job(configuration([deb.control for deb in debs], dpkg_version=_dpkg(lock)), request)
     configured = runner.run(tree, job, step_id=step_id)
+    return InstalledRoot(
+        tree=tidy_debian(configured, request, bench, epoch_s=epoch_s), epoch_s=epoch_s
+    )
+
+
+def tidy_debian(
+    tree: FileTree, request: BuildRequest, bench: Workbench, *, epoch_s: int
+) -> FileTree:
+    """``tree`` without the logs, caches and dates that programs left which ran in it."""
     apt = repositories(request.config.debian)
-    finished = finish(configured, apt, epoch_s=epoch_s, blobs=bench.store)
-    return InstalledRoot(tree=finished, epoch_s=epoch_s)
+    return finish(tree, apt, epoch_s=epoch_s, blobs=bench.store)
 
 
 def kernel_tree(lock: Lock, bench: Workbench) -> FileTree:

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from bootsmith.config.build_config import InitConfig
 from bootsmith.errors import ConfigError, HostError, Problem
-from bootsmith.host.files import FileSource
+from bootsmith.host.files import FileSource, user_path
 from bootsmith.host.guest_files import AGENT_NAMES, GUEST_PROGRAM, agent_binary, init_script
 from bootsmith.model.canonical_json import digest_of
 from bootsmith.model.digest import Digest
-from bootsmith.model.guest_path import GuestPath, guest_path
+from bootsmith.model.guest_path import guest_path
 from bootsmith.model.streams import chunks
 from bootsmith.pipeline.request import BuildRequest
 from bootsmith.pipeline.workbench import Workbench
@@ -29,7 +29,7 @@ from bootsmith.tree.entry import (
     Symlink,
 )
 from bootsmith.tree.file_tree import FileTree
-from bootsmith.tree.layer import Layer, overlay
+from bootsmith.tree.layer import Layer, overlay, with_parents
 
 _ENVIRONMENT = "etc/bootsmith/env"
 _EXTRA_INIT = "etc/bootsmith/init-extra.sh"
@@ -93,17 +93,8 @@ def add_guest(
             Metadata(0o777, mtime_ns=time), f"/{GUEST_PROGRAM}".encode()
         )
     members = [Member(guest_path(path), entry) for path, entry in sorted(entries.items())]
-    return overlay(tree, Layer((*_folders(entries, tree, time), *members)))
-
-
-def _folders(entries: Mapping[str, Entry], tree: FileTree, time: int) -> list[Member]:
-    """The folders that are not there yet, so that they too bear the build's time."""
     folder = Directory(Metadata(0o755, mtime_ns=time))
-    found: set[GuestPath] = set()
-    for path in entries:
-        parts = path.split("/")[:-1]
-        found |= {guest_path("/".join(parts[: depth + 1])) for depth in range(len(parts))}
-    return [Member(path, folder) for path in sorted(found) if tree.resolve(path) is None]
+    return overlay(tree, with_parents(tree, Layer(tuple(members)), folder))
 
 
 def _assignments(env: Mapping[str, str]) -> bytes:
@@ -117,7 +108,7 @@ def _users(init: InitConfig, field: str, bench: Workbench) -> BlobSlice | None:
     if named is None:
         return None
     try:
-        return _keep(bench.files / Path(named).expanduser(), bench.store)
+        return _keep(user_path(named, base=bench.files), bench.store)
     except HostError as error:
         pointer = type(init).model_fields[field].alias or field
         raise ConfigError(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
+from bootsmith.host.files import user_path
 from bootsmith.pipeline.copy_in import take_in
 from bootsmith.pipeline.guest_layer import GuestFiles
 from bootsmith.pipeline.request import BuildRequest
@@ -18,6 +18,7 @@ from bootsmith.plan.build_plan import (
     WriteFile,
 )
 from bootsmith.plan.lock import Lock
+from bootsmith.plan.resolve import repositories
 
 
 def make_plan(request: BuildRequest, lock: Lock, guest: GuestFiles, bench: Workbench) -> BuildPlan:
@@ -44,10 +45,13 @@ def make_plan(request: BuildRequest, lock: Lock, guest: GuestFiles, bench: Workb
 def _steps(request: BuildRequest, lock: Lock, bench: Workbench) -> Iterator[Step]:
     config = request.config
     yield InstallPackages(
-        distro=config.distro, packages=tuple(package.digest for package in lock.packages)
+        distro=config.distro,
+        packages=tuple(package.digest for package in lock.packages),
+        sources=tuple(f"{one} {' '.join(one.components)}" for one in repositories(config.debian)),
+        hostname=config.hostname,
     )
     for item in config.post_build.copy_:
-        source = bench.files / Path(item.src).expanduser()
+        source = user_path(item.src, base=bench.files)
         yield CopyIn(layer=take_in(source, bench.store), target=item.dest)
     for file in config.files:
         kept = bench.store.add_blob([file.content.encode()])

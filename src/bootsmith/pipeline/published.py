@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from bootsmith.config.build_config import BuildConfig
 from bootsmith.errors import BootsmithError
 from bootsmith.host.files import file_identity, read_whole
 from bootsmith.host.object_folder import RecordFolder
@@ -29,13 +30,17 @@ class Published:
     output: Path
     store: Store
 
-    def find(self, plan: BuildPlan, lock: Lock, *, builder: Mapping[str, str]) -> Manifest | None:
-        """The manifest of the image there if it is what ``plan`` makes, all of it right."""
+    def find(
+        self, plan: BuildPlan, lock: Lock, config: BuildConfig, *, builder: Mapping[str, str]
+    ) -> Manifest | None:
+        """The manifest of the image there if it is what a build would make, all of it right."""
         try:
             manifest = decode_manifest(read_whole(self.output / MANIFEST_NAME))
             is_the_same = (
                 manifest.plan_id == str(plan.id)
                 and manifest.record.get("builder") == builder
+                and manifest.config == {**config.as_json(), "arch": plan.arch.value}
+                and manifest.rootfs_mode == config.runtime_defaults.rootfs_mode
                 and read_whole(self.output / LOCK_NAME) == encode_lock(lock)
             )
             if not is_the_same:

@@ -12,9 +12,9 @@ from bootsmith.pipeline.copy_in import copy_in
 from bootsmith.pipeline.workbench import Workbench
 from bootsmith.plan.build_plan import CopyIn, RunCommand, Step, WriteFile
 from bootsmith.sandbox.executor import SandboxCommand, SandboxJob, TemporaryFile
-from bootsmith.tree.entry import BlobSlice, Member, Metadata, RegularFile
+from bootsmith.tree.entry import BlobSlice, Directory, Member, Metadata, RegularFile
 from bootsmith.tree.file_tree import FileTree
-from bootsmith.tree.layer import Layer, overlay, read_layer
+from bootsmith.tree.layer import Layer, overlay, read_layer, with_parents
 from bootsmith.tree.tar_writer import store_tar
 
 _BILLION = 1_000_000_000
@@ -69,7 +69,9 @@ class StepRunner:
             Metadata(step.mode, step.uid, step.gid, self.epoch_s * _BILLION),
             BlobSlice(step.content, 0, source.size_bytes),
         )
-        return overlay(tree, Layer((Member(guest_path(step.path), entry),)))
+        layer = Layer((Member(guest_path(step.path), entry),))
+        folder = Directory(Metadata(0o755, mtime_ns=self.epoch_s * _BILLION))
+        return overlay(tree, with_parents(tree, layer, folder))
 
     def _job(self, step: RunCommand) -> SandboxJob:
         command = SandboxCommand(

@@ -47,9 +47,12 @@ def _check_file(folder: Path, key: str, artifact: Artifact) -> tuple[Digest | No
         return None, [Problem(pointer=pointer, message=f"{artifact.name} is missing or no file")]
     try:
         with FileSource(path) as source:
-            digest = sha256_of(source)
+            digest, size_bytes = sha256_of(source), source.size_bytes
     except HostError as error:
         return None, [Problem(pointer=pointer, message=str(error))]
+    if artifact.size_bytes not in (None, size_bytes):
+        message = f"{artifact.name} has {size_bytes} bytes, not {artifact.size_bytes}"
+        return digest, [Problem(pointer=f"bootsmith.sizes.{key}", message=message)]
     if digest != artifact.digest:
         message = f"{artifact.name} has the digest {digest}, the manifest says {artifact.digest}"
         return digest, [Problem(pointer=f"checksums.{key}", message=message)]

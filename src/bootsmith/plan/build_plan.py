@@ -20,16 +20,24 @@ _NAMESPACE = uuid.UUID("0f2b4f0e-5b8e-5d52-9d5e-3a1f2f6f7c11")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstallPackages:
-    """Unpack package files by their distribution's rules, and configure them."""
+    """Unpack package files by their distribution's rules, and configure them.
+
+    ``sources`` are the suites that the package manager will know in the guest, ``hostname``
+    is what scripts find the machine called.
+    """
 
     distro: str
     packages: tuple[Digest, ...]
+    sources: tuple[str, ...] = ()
+    hostname: str = "localhost"
 
     def as_json(self) -> Json:
         return {
             "step": "install-packages",
             "distro": self.distro,
             "packages": [str(digest) for digest in sorted(self.packages)],
+            "sources": self.sources,
+            "hostname": self.hostname,
         }
 
 

@@ -7,9 +7,11 @@ a package's path is relative to its mirror, and a mirror is named by its role (`
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -19,20 +21,40 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 
-from bootsmith.errors import ImageError
+from bootsmith.errors import BootsmithError, ImageError
 from bootsmith.model.arch import Arch
 from bootsmith.model.digest import Descriptor, Digest
+from bootsmith.sources.debian.package import safe_filename
 
 LOCK_VERSION = 1
 
+
+def _parsed_by(parse: Callable[[str], object]) -> Callable[[object], object]:
+    """A validator whose refusals pydantic collects with the others."""
+
+    def validate(value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        try:
+            return parse(value)
+        except BootsmithError as error:
+            raise ValueError(str(error)) from error
+
+    return validate
+
+
+def _filename(path: str) -> str:
+    return safe_filename(path, package="in the lock")
+
+
 _DigestField = Annotated[
     Digest,
-    BeforeValidator(lambda value: Digest.parse(value) if isinstance(value, str) else value),
+    BeforeValidator(_parsed_by(Digest.parse)),
     PlainSerializer(str, return_type=str),
 ]
 _ArchField = Annotated[
     Arch,
-    BeforeValidator(lambda value: Arch.parse(value) if isinstance(value, str) else value),
+    BeforeValidator(_parsed_by(Arch.parse)),
     PlainSerializer(lambda arch: arch.value, return_type=str),
 ]
 
@@ -53,8 +75,8 @@ class LockedPackage(_Part):
     name: str
     version: str
     arch: str
-    mirror: str
-    path: str
+    mirror: Annotated[str, Field(pattern=r"^debian(-security)?$")]
+    path: Annotated[str, AfterValidator(_parsed_by(_filename))]
     digest: _DigestField
     size_bytes: Annotated[int, Field(ge=0)]
 
@@ -87,6 +109,11 @@ class Lock(_Part):
     suites: tuple[LockedSuite, ...]
     packages: tuple[LockedPackage, ...]
     kernel: LockedPackage
+
+    @property
+    def unsigned_suites(self) -> tuple[str, ...]:
+        """The names of suites whose release nobody signed."""
+        return tuple(suite.suite for suite in self.suites if not suite.signed_by)
 
     def blobs(self) -> tuple[LockedPackage, ...]:
         """Everything that must be fetched."""

@@ -15,7 +15,7 @@ from bootsmith.config.preset_files import DEFAULT_PRESET, preset_text
 from bootsmith.errors import ConfigError, HostError, Problem
 from bootsmith.host.clock import now_s
 from bootsmith.host.environment import environment, host_arch
-from bootsmith.host.files import read_whole
+from bootsmith.host.files import read_whole, user_path
 from bootsmith.host.gpgv import gpgv
 from bootsmith.host.http import HttpClient
 from bootsmith.manifest.manifest import Manifest
@@ -109,7 +109,7 @@ def load_config(
             name = options.preset or DEFAULT_PRESET
             origin, fields = f"the preset {name}", parse_text(preset_text(name), origin=name)
         elif isinstance(config, (str, Path)):
-            path = Path(config).expanduser().absolute()
+            path = user_path(config)
             origin, fields, folder = str(config), _read_config(path), path.parent
         else:
             origin, fields = "the config", dict(config)
@@ -125,7 +125,7 @@ def load_config(
 def _keys(config: BuildConfig, folder: Path) -> Iterator[bytes]:
     for index, name in enumerate(config.debian.keys):
         try:
-            yield read_whole(folder / Path(name).expanduser(), most_bytes=16 << 20)
+            yield read_whole(user_path(name, base=folder), most_bytes=16 << 20)
         except HostError as error:
             raise ConfigError(
                 "a key file cannot be read",

@@ -66,8 +66,7 @@ def _qemu(arch: Arch) -> Iterator[Finding]:
         tool = guest.qemu_system
         found = find_tool(tool)
         if found is not None:
-            version = run((found, "--version")).stdout.decode("utf-8", "replace").splitlines()[0]
-            yield Finding(subject=tool, verdict=Verdict.GOOD, text=f"{version}, {found}")
+            yield _version(tool, found)
         else:
             yield Finding(
                 subject=tool,
@@ -82,6 +81,16 @@ def _qemu(arch: Arch) -> Iterator[Finding]:
         text=str(image_tool) if image_tool else "not installed: the root mode cow needs it",
         fix=None if image_tool else install_line("qemu-img"),
     )
+
+
+def _version(tool: str, path: Path) -> Finding:
+    try:
+        said = run((path, "--version"), timeout_s=20).stdout.decode("utf-8", "replace")
+    except BootsmithError as error:
+        return Finding(
+            subject=tool, verdict=Verdict.MISSING, text=str(error), fix=install_line(tool)
+        )
+    return Finding(subject=tool, verdict=Verdict.GOOD, text=f"{said.partition(chr(10))[0]}, {path}")
 
 
 def _acceleration(arch: Arch) -> Finding:

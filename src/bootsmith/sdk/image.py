@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bootsmith.errors import HostError, ImageError, InvalidImage
-from bootsmith.host.files import is_plain_file, read_whole
+from bootsmith.host.files import is_plain_file, read_whole, user_path
 from bootsmith.manifest.manifest import (
     INITRAMFS_NAME,
     KERNEL_NAME,
@@ -39,7 +39,7 @@ class Image:
         Raises ``ImageError`` when there is none, or its manifest cannot be read.  Nothing but
         the manifest is looked at; ``verify`` checks the rest.
         """
-        folder = Path(path).expanduser()
+        folder = user_path(path)
         try:
             manifest = decode_manifest(read_whole(folder / MANIFEST_NAME))
         except HostError as error:
@@ -77,9 +77,9 @@ class Image:
         from bootsmith.sdk.building import build_image
 
         manifest = build_image(
-            config, output=Path(output).expanduser(), options=options, reporter=reporter or Silent()
+            config, output=user_path(output), options=options, reporter=reporter or Silent()
         )
-        return cls(Path(output).expanduser(), manifest)
+        return cls(user_path(output), manifest)
 
     @property
     def arch(self) -> Arch:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from bootsmith.errors import ConfigError
 from bootsmith.host.environment import environment, home_folder
+from bootsmith.host.files import user_path
 
 DEFAULT_OUTPUT = Path("bootsmith-image")
 
@@ -21,9 +22,9 @@ def cache_folder() -> Path:
     """Where blobs and finished stages are kept."""
     variables = environment()
     if named := variables.get("BOOTSMITH_CACHE_DIR"):
-        return Path(named).expanduser().absolute()
+        return user_path(named)
     if base := variables.get("XDG_CACHE_HOME"):
-        return Path(base).expanduser().absolute() / "bootsmith"
+        return user_path(base) / "bootsmith"
     return home_folder() / ".cache" / "bootsmith"
 
 
@@ -32,7 +33,7 @@ def default_image_folder() -> Path:
     variables = environment()
     for name in ("BOOTSMITH_GUEST_DIR", "GONDOLIN_GUEST_DIR"):
         if named := variables.get(name):
-            return Path(named).expanduser()
+            return user_path(named)
     return DEFAULT_OUTPUT
 
 

@@ -162,6 +162,13 @@ class VM:
 
     close = stop
 
+    def kill(self) -> None:
+        """Pull the plug.  What the guest has not written yet is lost.  May be called twice."""
+        with self._lock:
+            machine, self._machine = self._machine, None
+        if machine is not None:
+            machine.kill()
+
     @property
     def console(self) -> str:
         """The end of what the guest has printed on its console."""
@@ -176,7 +183,11 @@ class VM:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.stop()
+        """Power off in order; after Ctrl-C, at once."""
+        if kind is not None and issubclass(kind, KeyboardInterrupt):
+            self.kill()
+        else:
+            self.stop()
 
     def _running(self) -> RunningMachine:
         machine = self._machine

@@ -15,7 +15,7 @@ from bootsmith.tree.entry import Directory, Fifo, HardLink, Member, Metadata, Sy
 from bootsmith.tree.file_tree import FileTree, TreeBuilder
 from bootsmith.tree.tar_reader import read_tar
 
-__all__ = ["Layer", "Member", "layer_of", "overlay", "read_layer"]
+__all__ = ["Layer", "Member", "layer_of", "overlay", "read_layer", "with_parents"]
 
 WHITEOUT_PREFIX = b".wh."
 OPAQUE_MARKER = b".wh..wh..opq"
@@ -31,6 +31,17 @@ class Layer:
 def read_layer(source: ByteSource, blob: Digest) -> Layer:
     """The layer in the uncompressed tar ``source``; see ``read_tar`` for what it raises."""
     return Layer(tuple(read_tar(source, blob=blob)))
+
+
+def with_parents(tree: FileTree, layer: Layer, folder: Directory) -> Layer:
+    """``layer`` and, before its members, the parents that ``tree`` lacks, each as ``folder``.
+
+    Without them ``overlay`` makes parents of its own, which bear no time.
+    """
+    needed = {step for member in layer.members for step in ancestors(member.path)}
+    needed -= {member.path for member in layer.members}
+    made = [Member(path, folder) for path in sorted(needed) if tree.resolve(path) is None]
+    return Layer((*made, *layer.members))
 
 
 def layer_of(tree: FileTree) -> Layer:
