@@ -15,6 +15,17 @@ say() {
     echo "bootsmith: $*" >/dev/console
 }
 
+# Remote login, where the image has it and somebody wants it.  Then the supervisor becomes
+# process 1: it starts the agent and the forwarders, and reaps.
+hand_over() {
+    trap - EXIT
+    [ -x /usr/lib/bootsmith/sshd.sh ] && /usr/lib/bootsmith/sshd.sh &
+    exec "$guest" supervise /usr/bin/sandboxd /usr/bin/sandboxssh /usr/bin/sandboxingress
+}
+
+# Also when a script below ends this shell: the kernel would panic without a process 1.
+trap hand_over EXIT
+
 # proc, sys, dev, tmpfs, hostname, network, /dev/virtio-ports.
 "$guest" setup || say "setup failed"
 
@@ -47,5 +58,4 @@ if [ -r /etc/bootsmith/init-extra.sh ]; then
     . /etc/bootsmith/init-extra.sh
 fi
 
-# From here on the supervisor is process 1: it starts these, and reaps.
-exec "$guest" supervise /usr/bin/sandboxd /usr/bin/sandboxssh /usr/bin/sandboxingress
+hand_over

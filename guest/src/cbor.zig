@@ -99,6 +99,26 @@ pub const Item = struct {
         return null;
     }
 
+    /// The value of `key`, which must be there.
+    pub fn required(item: Item, key: []const u8) WrongType!Item {
+        return try item.get(key) orelse error.WrongType;
+    }
+
+    /// The boolean under `key`, `default` when it is absent.
+    pub fn flag(item: Item, key: []const u8, default: bool) WrongType!bool {
+        return if (try item.get(key)) |found| found.boolean() else default;
+    }
+
+    /// The number under `key`, 0 when it is absent.
+    pub fn amount(item: Item, key: []const u8) WrongType!u64 {
+        return if (try item.get(key)) |found| found.unsigned() else 0;
+    }
+
+    /// The byte string under `key`, empty when it is absent.
+    pub fn content(item: Item, key: []const u8) WrongType![]const u8 {
+        return if (try item.get(key)) |found| found.bytes() else "";
+    }
+
     fn isAbsent(item: Item) bool {
         const head = item.header();
         return head.major == .simple and

@@ -8,11 +8,12 @@ const testing = std.testing;
 
 test "well-formed values" {
     const good = [_][]const u8{
-        "\x00",                 "\x18\x18", "\x1b\xff\xff\xff\xff\xff\xff\xff\xff", "\x20",         "\x3b\xff\xff\xff\xff\xff\xff\xff\xff",
-        "\x40",                 "\x43abc",  "\x60",                                 "\x62\xc3\xa9", "\x80",
-        "\x82\x01\x82\x02\x03", "\xa0",     "\xa1\x61a\x01",                        "\xf4",         "\xf5",
-        "\xf6",                 "\xf7",
-        "\x81" ** 64 ++ "\x00", // As deep as it may be.
+        "\x00", "\x18\x18", "\x1b" ++ "\xff" ** 8, // unsigned
+        "\x20", "\x3b" ++ "\xff" ** 8, // negative
+        "\x40", "\x43abc", "\x60", "\x62\xc3\xa9", // strings
+        "\x80", "\x82\x01\x82\x02\x03", "\xa0", "\xa1\x61a\x01", // arrays and maps
+        "\xf4", "\xf5", "\xf6", "\xf7", // false, true, null, undefined
+        "\x81" ** 64 ++ "\x00", // as deep as it may be
     };
     for (good) |encoded| _ = try Item.parse(encoded);
 }
@@ -37,7 +38,8 @@ test "malformed values" {
 }
 
 test "a map answers by key and by type" {
-    const item = try Item.parse("\xa5\x61n\x18\x2a\x61b\x42\x00\xff\x61t\x62hi\x61x\xf6\x61l\x82\xf5\x19\x01\x00");
+    const item = try Item.parse("\xa5\x61n\x18\x2a\x61b\x42\x00\xff\x61t\x62hi" ++
+        "\x61x\xf6\x61l\x82\xf5\x19\x01\x00");
     try testing.expectEqual(42, try (try item.get("n")).?.number(u8));
     try testing.expectEqualSlices(u8, "\x00\xff", try (try item.get("b")).?.bytes());
     try testing.expectEqualStrings("hi", try (try item.get("t")).?.text());
@@ -70,7 +72,8 @@ test "what is written is read" {
 
 test "integers of either sign" {
     var buffer: [16]u8 = undefined;
-    const numbers = [_]i64{ 0, -1, -24, -25, -256, -257, std.math.minInt(i64), std.math.maxInt(i64) };
+    const most = std.math.maxInt(i64);
+    const numbers = [_]i64{ 0, -1, -24, -25, -256, -257, -most - 1, most };
     for (numbers) |number| {
         var writer: cbor.Writer = .{ .buffer = &buffer };
         writer.signed(number);

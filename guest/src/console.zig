@@ -55,5 +55,6 @@ test "numbers have all their digits" {
     var buffer: [20]u8 = undefined;
     try std.testing.expectEqualStrings("0", decimal(&buffer, 0));
     try std.testing.expectEqualStrings("1024", decimal(&buffer, 1024));
-    try std.testing.expectEqualStrings("18446744073709551615", decimal(&buffer, std.math.maxInt(u64)));
+    const most = decimal(&buffer, std.math.maxInt(u64));
+    try std.testing.expectEqualStrings("18446744073709551615", most);
 }

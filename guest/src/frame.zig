@@ -124,10 +124,10 @@ pub const Outbox = struct {
     fn compact(outbox: *Outbox) void {
         const largest = data_bytes_max + message.overhead_bytes_max;
         if (outbox.start == 0 or outbox.buffer.len - outbox.end >= largest) return;
-        const waiting = outbox.end - outbox.start;
-        std.mem.copyForwards(u8, outbox.buffer[0..waiting], outbox.buffer[outbox.start..outbox.end]);
+        const waiting = outbox.buffer[outbox.start..outbox.end];
+        std.mem.copyForwards(u8, outbox.buffer[0..waiting.len], waiting);
         outbox.start = 0;
-        outbox.end = waiting;
+        outbox.end = waiting.len;
     }
 };
 

@@ -20,14 +20,12 @@ pub fn parse(frame: []const u8) cbor.Malformed!Message {
 }
 
 fn read(item: cbor.Item) (cbor.WrongType || cbor.Malformed)!Message {
-    if (try (try item.get("v") orelse return error.Malformed).unsigned() != version) {
-        return error.Malformed;
-    }
-    const body = try item.get("p") orelse return error.Malformed;
+    if (try (try item.required("v")).unsigned() != version) return error.Malformed;
+    const body = try item.required("p");
     if (!body.isMap()) return error.Malformed;
     return .{
-        .kind = try (try item.get("t") orelse return error.Malformed).text(),
-        .id = try (try item.get("id") orelse return error.Malformed).number(u32),
+        .kind = try (try item.required("t")).text(),
+        .id = try (try item.required("id")).number(u32),
         .body = body,
     };
 }

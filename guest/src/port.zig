@@ -61,7 +61,9 @@ pub const Port = struct {
                 sys.close(port.watch_fd);
                 port.watch_fd = -1;
                 // Opening it anew throws away what the kernel still holds of the old line.
-                port.openDevice(name) catch |failure| console.complain(&.{ "port ", name }, failure);
+                port.openDevice(name) catch |failure| {
+                    console.complain(&.{ "port ", name }, failure);
+                };
             },
         }
     }

@@ -70,7 +70,12 @@ pub fn open(path: [*:0]const u8, flags: linux.O, mode: linux.mode_t) Error!fd_t 
     return openat(linux.AT.FDCWD, path, flags, mode);
 }
 
-pub noinline fn openat(folder: fd_t, path: [*:0]const u8, flags: linux.O, mode: linux.mode_t) Error!fd_t {
+pub noinline fn openat(
+    folder: fd_t,
+    path: [*:0]const u8,
+    flags: linux.O,
+    mode: linux.mode_t,
+) Error!fd_t {
     var closed_on_exec = flags;
     closed_on_exec.CLOEXEC = true;
     while (true) {
@@ -202,6 +207,12 @@ pub fn pipe() Error![2]fd_t {
     var ends: [2]fd_t = undefined;
     _ = try check(linux.pipe2(&ends, .{ .CLOEXEC = true }));
     return ends;
+}
+
+/// Lets a pipe hold `size` bytes; where that is refused it stays as it is.
+pub fn enlargePipe(fd: fd_t, size: usize) void {
+    const F_SETPIPE_SZ = 1031;
+    _ = linux.fcntl(fd, F_SETPIPE_SZ, size);
 }
 
 pub fn setNonblocking(fd: fd_t) Error!void {

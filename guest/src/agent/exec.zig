@@ -18,7 +18,7 @@ pub const stdin_bytes_max = 4 << 20;
 /// Credit is given back in pieces of this size, or when all input has been taken.
 const credit_step_bytes = 256 << 10;
 /// The largest piece of output in one message.
-const output_bytes_max = 64 << 10;
+const output_bytes_max = 256 << 10;
 
 /// What a terminal may still print after its command has ended, and for how long.
 const drain_bytes_max = 64 << 10;
@@ -79,8 +79,7 @@ pub const Exec = struct {
         }
         for ([_]*Output{ &exec.stdout, &exec.stderr }) |output| {
             output.slot = .{};
-            if (output.fd < 0 or output.window == 0) continue;
-            if (!outbox.hasRoomFor(@min(output.window, output_bytes_max))) continue;
+            if (output.fd < 0 or output.window == 0 or !output.hasRoom(outbox)) continue;
             output.slot = set.add(output.fd, .{ .read = true });
         }
         if (exec.isDraining()) {
@@ -92,7 +91,7 @@ pub const Exec = struct {
         if (set.writable(exec.input.slot)) exec.input.feed(exec.on_terminal);
         for ([_]*Output{ &exec.stdout, &exec.stderr }) |output| {
             if (!set.readable(output.slot)) continue;
-            if (!outbox.hasRoomFor(output_bytes_max)) continue; // Another command was faster.
+            if (!output.hasRoom(outbox)) continue; // Another command was faster.
             const limit = if (exec.isDraining()) exec.drain.bytes else output_bytes_max;
             const size = output.pass(exec.id, limit, outbox);
             if (exec.isDraining()) exec.drain.bytes -= size;
@@ -174,7 +173,8 @@ const Input = struct {
 
     fn open(wanted: bool) sys.Error!Input {
         if (!wanted) return .{ .queue = .{ .memory = &.{} }, .consumed = 0 };
-        return .{ .queue = .{ .memory = try pages.map(stdin_bytes_max) }, .consumed = stdin_bytes_max };
+        const memory = try pages.map(stdin_bytes_max);
+        return .{ .queue = .{ .memory = memory }, .consumed = stdin_bytes_max };
     }
 
     fn release(input: *const Input) void {
@@ -251,6 +251,10 @@ const Output = struct {
     fd: sys.fd_t,
     window: u32,
     slot: poll_set.Slot = .{},
+
+    fn hasRoom(output: *const Output, outbox: *const Outbox) bool {
+        return outbox.hasRoomFor(@min(output.window, output_bytes_max));
+    }
 
     /// Reads once and passes that on.  Returns how much it was; closes at the end.
     fn pass(output: *Output, id: u32, limit: usize, outbox: *Outbox) usize {

@@ -84,8 +84,8 @@ pub const ExecTable = struct {
     }
 
     pub fn receiveInput(table: *ExecTable, received: Message, outbox: *Outbox) Outcome {
-        const data = if (try received.body.get("data")) |item| try item.bytes() else "";
-        const last = if (try received.body.get("eof")) |item| try item.boolean() else false;
+        const data = try received.body.content("data");
+        const last = try received.body.flag("eof", false);
         const id = received.id;
         const exec = table.find(id) orelse return error.UnknownId;
         exec.input.receive(data, last) catch |refusal| switch (refusal) {
@@ -102,8 +102,8 @@ pub const ExecTable = struct {
     }
 
     pub fn resizeTerminal(table: *ExecTable, received: Message, outbox: *Outbox) Outcome {
-        const rows = try (try received.body.get("rows") orelse return error.WrongType).number(u16);
-        const columns = try (try received.body.get("cols") orelse return error.WrongType).number(u16);
+        const rows = try (try received.body.required("rows")).number(u16);
+        const columns = try (try received.body.required("cols")).number(u16);
         const exec = table.find(received.id) orelse return; // As with windows, below.
         exec.resize(.{ .rows = rows, .columns = columns }) catch {
             answer.refuse(outbox, received.id, .invalid_request, "the command has no terminal");
@@ -111,8 +111,8 @@ pub const ExecTable = struct {
     }
 
     pub fn extendWindow(table: *ExecTable, received: Message) Outcome {
-        const stdout = if (try received.body.get("stdout")) |item| try item.unsigned() else 0;
-        const stderr = if (try received.body.get("stderr")) |item| try item.unsigned() else 0;
+        const stdout = try received.body.amount("stdout");
+        const stderr = try received.body.amount("stderr");
         // Credit is on its way whenever a command ends: for one that is gone it means nothing.
         const exec = table.find(received.id) orelse return;
         exec.stdout.extend(stdout);
@@ -121,7 +121,7 @@ pub const ExecTable = struct {
 
     /// An extension of bootsmith: a signal for a command's process group.
     pub fn signal(table: *ExecTable, received: Message) Outcome {
-        const item = try received.body.get("signal") orelse return error.WrongType;
+        const item = try received.body.required("signal");
         const number = try item.number(u8);
         if (number == 0 or number >= linux.NSIG) return error.WrongType;
         const exec = table.find(received.id) orelse return;

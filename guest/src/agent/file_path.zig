@@ -9,7 +9,7 @@ pub const Failure = cbor.WrongType || sys.Error;
 
 /// The file that the request's body names.
 pub fn read(body: cbor.Item, buffer: *sys.PathBuffer) Failure![:0]const u8 {
-    const path = try (try body.get("path") orelse return error.WrongType).word();
+    const path = try (try body.required("path")).word();
     if (path.len == 0) return error.WrongType;
     if (path[0] == '/') return sys.terminated(buffer, path);
     const folder = if (try body.get("cwd")) |item| try item.word() else "";

@@ -79,7 +79,7 @@ pub const FileTable = struct {
     }
 
     pub fn startRead(table: *FileTable, received: Message, outbox: *Outbox) Outcome {
-        const asked = if (try received.body.get("chunk_size")) |item| try item.unsigned() else 0;
+        const asked = try received.body.amount("chunk_size");
         const chunk_bytes = if (asked == 0) chunk_bytes_default else asked;
         const code: answer.ErrorCode = .file_read_failed;
         const slot = vacant(Read, &table.reads, received.id) catch |reason| {
@@ -97,8 +97,8 @@ pub const FileTable = struct {
     }
 
     pub fn startWrite(table: *FileTable, received: Message, outbox: *Outbox) Outcome {
-        const truncate = if (try received.body.get("truncate")) |item| try item.boolean() else true;
-        const append = if (try received.body.get("append")) |item| try item.boolean() else false;
+        const truncate = try received.body.flag("truncate", true);
+        const append = try received.body.flag("append", false);
         const code: answer.ErrorCode = .file_write_failed;
         const slot = vacant(Write, &table.writes, received.id) catch |reason| {
             return answer.refuse(outbox, received.id, code, @errorName(reason));
@@ -115,8 +115,8 @@ pub const FileTable = struct {
     }
 
     pub fn receiveContent(table: *FileTable, received: Message, outbox: *Outbox) Outcome {
-        const data = if (try received.body.get("data")) |item| try item.bytes() else "";
-        const last = if (try received.body.get("eof")) |item| try item.boolean() else false;
+        const data = try received.body.content("data");
+        const last = try received.body.flag("eof", false);
         const slot = find(Write, &table.writes, received.id) orelse return error.UnknownId;
         const fd = slot.*.?.fd;
         const outcome = sys.writeAll(fd, data);
@@ -129,8 +129,8 @@ pub const FileTable = struct {
     }
 
     pub fn delete(table: *FileTable, received: Message, outbox: *Outbox) Outcome {
-        const force = if (try received.body.get("force")) |item| try item.boolean() else false;
-        const recursive = if (try received.body.get("recursive")) |item| try item.boolean() else false;
+        const force = try received.body.flag("force", false);
+        const recursive = try received.body.flag("recursive", false);
         const code: answer.ErrorCode = .file_delete_failed;
         var buffer: sys.PathBuffer = undefined;
         const named = file_path.read(received.body, &buffer) catch |failure| {
@@ -141,7 +141,8 @@ pub const FileTable = struct {
         };
         sys.unlink(linux.AT.FDCWD, path, 0) catch |failure| {
             if (failure == error.ISDIR and recursive) return table.queue(received.id, path, outbox);
-            if (failure != error.NOENT or !force) return answer.fail(outbox, received.id, code, failure);
+            const is_gone = failure == error.NOENT and force;
+            if (!is_gone) return answer.fail(outbox, received.id, code, failure);
         };
         answer.done(outbox, received.id, "file_delete_done");
     }

@@ -40,7 +40,7 @@ pub fn sync(received: Message, outbox: *Outbox) Outcome {
 /// An extension of bootsmith: ends processes, writes the disks and turns the machine off, or
 /// with `restart` on again.
 pub fn shutDown(received: Message, outbox: *Outbox, port: sys.fd_t) Outcome {
-    const restart = if (try received.body.get("restart")) |item| try item.boolean() else false;
+    const restart = try received.body.flag("restart", false);
     answer.done(outbox, received.id, "shutdown_done");
     const deadline_ms = sys.nowMs() + farewell_ms;
     while (!outbox.isEmpty() and sys.nowMs() < deadline_ms) {

@@ -31,17 +31,17 @@ pub const ExecRequest = struct {
         inherited: []const [*:0]const u8,
         memory: std.mem.Allocator,
     ) error{ WrongType, OutOfMemory }!ExecRequest {
-        const command = try word(memory, try body.get("cmd") orelse return error.WrongType);
+        const command = try word(memory, try body.required("cmd"));
         if (command.len == 0) return error.WrongType;
         return .{
             .command = command,
             .arguments = try readArguments(memory, command, try body.get("argv")),
             .environment = try readEnvironment(memory, inherited, try body.get("env")),
             .folder = if (try body.get("cwd")) |item| try word(memory, item) else null,
-            .takes_input = if (try body.get("stdin")) |item| try item.boolean() else false,
-            .terminal = if (try body.get("pty")) |item| try item.boolean() else false,
-            .stdout_window = try readWindow(try body.get("stdout_window")),
-            .stderr_window = try readWindow(try body.get("stderr_window")),
+            .takes_input = try body.flag("stdin", false),
+            .terminal = try body.flag("pty", false),
+            .stdout_window = window(try body.amount("stdout_window")),
+            .stderr_window = window(try body.amount("stderr_window")),
         };
     }
 };
@@ -105,8 +105,7 @@ fn nameOf(entry: []const u8) ?[]const u8 {
     return if (end == 0) null else entry[0..end];
 }
 
-fn readWindow(item: ?cbor.Item) cbor.WrongType!u32 {
-    const asked = if (item) |found| try found.unsigned() else 0;
+fn window(asked: u64) u32 {
     return @intCast(@min(if (asked == 0) window_bytes_default else asked, window_bytes_max));
 }
 
@@ -153,5 +152,6 @@ test "requests that cannot be meant" {
         "\xa2\x63cmd\x61a\x63env\x81\x62=x", // a variable without a name
         "\xa2\x63cmd\x61a\x65stdin\x01", // a flag that is a number
     };
-    for (bad) |encoded| try testing.expectError(error.WrongType, readFor(arena.allocator(), encoded));
+    const memory = arena.allocator();
+    for (bad) |encoded| try testing.expectError(error.WrongType, readFor(memory, encoded));
 }

@@ -9,6 +9,10 @@ const terminal = @import("terminal.zig");
 
 const search_path_default = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
+/// More than the usual 64 KiB, so that a busy command and the agent change places less often.
+/// (A user's pipes together may hold 64 MiB: this much for every command and stream.)
+const pipe_bytes = 256 << 10;
+
 /// What a command exits with that could not be started, as in a shell.
 const exit_not_started = 127;
 
@@ -50,6 +54,7 @@ fn spawnOnPipes(wanted: *const request.ExecRequest) sys.Error!Started {
         ours.* = ends[0];
         theirs.* = ends[1];
         try sys.setNonblocking(ends[0]);
+        sys.enlargePipe(ends[0], pipe_bytes);
     }
 
     started.pid = try fork() orelse runCommand(wanted, child, .pipes);

@@ -110,7 +110,9 @@ test "what bootsmith and shlex.quote write" {
     try environment.put("A=old");
     const content = "A=plain\n\nB='two words'\nC='it'\"'\"'s'\nD=a\\ b\nE=''\nF='two\nlines'\n";
     try environment.parse(content);
-    const wanted = [_][]const u8{ "A=plain", "B=two words", "C=it's", "D=a b", "E=", "F=two\nlines" };
+    const wanted = [_][]const u8{
+        "A=plain", "B=two words", "C=it's", "D=a b", "E=", "F=two\nlines",
+    };
     try std.testing.expectEqual(wanted.len, environment.count);
     for (wanted, environment.entries[0..environment.count]) |expected, entry| {
         try std.testing.expectEqualStrings(expected, std.mem.span(entry.?));

@@ -95,12 +95,17 @@ fn listBlockDevices() void {
         @memcpy(names[size + 1 ..][0..entry.name.len], entry.name);
         size += 1 + entry.name.len;
     }
-    const found = if (size == 0) " none (is the disk attached, and its driver packed?)" else names[0..size];
-    console.say(&.{ "block devices:", found });
+    const nothing = " none (is the disk attached, and its driver packed?)";
+    console.say(&.{ "block devices:", if (size == 0) nothing else names[0..size] });
 }
 
 /// Mounts the root file system as the first of `kinds` that fits; the failure when none does.
-fn mountAny(source: []const u8, kinds: []const u8, options: []const u8, read_only: bool) ?sys.Error {
+fn mountAny(
+    source: []const u8,
+    kinds: []const u8,
+    options: []const u8,
+    read_only: bool,
+) ?sys.Error {
     const access = if (read_only) ", read-only" else "";
     var failure: sys.Error = error.NODEV;
     var rest = std.mem.tokenizeScalar(u8, kinds, ',');
@@ -117,7 +122,12 @@ fn mountAny(source: []const u8, kinds: []const u8, options: []const u8, read_onl
     return failure;
 }
 
-fn mountAs(source: []const u8, kind: []const u8, options: []const u8, read_only: bool) sys.Error!void {
+fn mountAs(
+    source: []const u8,
+    kind: []const u8,
+    options: []const u8,
+    read_only: bool,
+) sys.Error!void {
     var buffers: [3]sys.PathBuffer = undefined;
     const flags: u32 = if (read_only) linux.MS.RDONLY else 0;
     _ = try sys.check(linux.mount(

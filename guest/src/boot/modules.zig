@@ -41,8 +41,10 @@ pub fn load(list: [*:0]const u8, name: ?[]const u8) sys.Error!void {
     while (lines.next()) |line| {
         const end = std.mem.indexOfScalar(u8, line, ' ') orelse line.len;
         if (name) |wanted| if (!std.mem.eql(u8, nameOf(line[0..end]), wanted)) continue;
-        loadOne(line[0..end], std.mem.trimStart(u8, line[end..], " "), &kernel_line) catch |failure| {
-            console.complain(&.{ "cannot load ", line[0..end] }, failure);
+        const path = line[0..end];
+        const parameters = std.mem.trimStart(u8, line[end..], " ");
+        loadOne(path, parameters, &kernel_line) catch |failure| {
+            console.complain(&.{ "cannot load ", path }, failure);
         };
     }
 }

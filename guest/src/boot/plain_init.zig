@@ -23,7 +23,11 @@ const bundle_variables = [_][:0]const u8{
     "NODE_EXTRA_CA_CERTS=" ++ host_authority,
 };
 
-const services = [_][:0]const u8{ "/usr/bin/sandboxd", "/usr/bin/sandboxssh", "/usr/bin/sandboxingress" };
+const services = [_][:0]const u8{
+    "/usr/bin/sandboxd",
+    "/usr/bin/sandboxssh",
+    "/usr/bin/sandboxingress",
+};
 
 var environment: Environment = .{};
 
@@ -43,7 +47,8 @@ pub fn run() sys.Error!void {
 fn trustHost() sys.Error!void {
     if (!sys.exists(host_authority)) return;
     try sys.mkdirAll(bundle_folder, 0o755);
-    const target = try sys.open(bundle, .{ .ACCMODE = .WRONLY, .CREAT = true, .TRUNC = true }, 0o644);
+    const flags: linux.O = .{ .ACCMODE = .WRONLY, .CREAT = true, .TRUNC = true };
+    const target = try sys.open(bundle, flags, 0o644);
     defer sys.close(target);
     for (system_bundles) |system| {
         if (!sys.exists(system)) continue;

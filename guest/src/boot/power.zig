@@ -23,7 +23,7 @@ pub const signals = std.enums.EnumArray(Mode, u6).init(.{
 /// Ends the machine, from any process.  Returns only when it goes on for the moment, because
 /// process 1 has been asked to see to it.
 pub fn request(mode: Mode) sys.Error!void {
-    if (isOurs(1)) {
+    if (isProcessOneOurs()) {
         _ = try sys.check(linux.kill(1, signals.get(mode)));
         return;
     }
@@ -31,10 +31,10 @@ pub fn request(mode: Mode) sys.Error!void {
     return stop(mode);
 }
 
-/// Whether the process `pid` runs the same executable as this one.
-fn isOurs(comptime pid: comptime_int) bool {
-    if (linux.getpid() == pid) return false; // It does not have to ask itself.
-    const theirs = sys.identity("/proc/" ++ std.fmt.comptimePrint("{d}", .{pid}) ++ "/exe") catch return false;
+/// Whether process 1 runs the same executable as this one, and is another process.
+fn isProcessOneOurs() bool {
+    if (linux.getpid() == 1) return false; // It does not have to ask itself.
+    const theirs = sys.identity("/proc/1/exe") catch return false;
     const mine = sys.identity("/proc/self/exe") catch return false;
     return std.meta.eql(theirs, mine);
 }

@@ -14,21 +14,37 @@ const sys = @import("../sys.zig");
 
 const MS = linux.MS;
 
+const terminals: mounts.Mount = .{
+    .kind = "devpts",
+    .target = "/dev/pts",
+    .flags = MS.NOSUID | MS.NOEXEC,
+    .options = "mode=620,ptmxmode=666,gid=5", // tty, on every distribution.
+};
+
 /// What has to be there on every machine.
 const system_mounts = mounts.kernel_views ++ [_]mounts.Mount{
-    .{ .kind = "devpts", .target = "/dev/pts", .flags = MS.NOSUID | MS.NOEXEC, .options = "mode=620,ptmxmode=666,gid=5" },
-    .{ .kind = "tmpfs", .target = "/dev/shm", .flags = MS.NOSUID | MS.NODEV, .options = "mode=1777" },
-    .{ .kind = "tmpfs", .target = "/run", .flags = MS.NOSUID | MS.NODEV, .options = "mode=755" },
-    .{ .kind = "tmpfs", .target = "/tmp", .flags = MS.NOSUID | MS.NODEV, .options = "mode=1777" },
+    terminals,
+    inMemory("/dev/shm", "mode=1777"),
+    inMemory("/run", "mode=755"),
+    inMemory("/tmp", "mode=1777"),
 };
 
 /// What programs write to on a root file system that cannot be written to.
 const scratch_mounts = [_]mounts.Mount{
-    .{ .kind = "tmpfs", .target = "/root", .flags = MS.NOSUID | MS.NODEV, .options = "mode=700" },
-    .{ .kind = "tmpfs", .target = "/var/tmp", .flags = MS.NOSUID | MS.NODEV, .options = "mode=1777" },
-    .{ .kind = "tmpfs", .target = "/var/cache", .flags = MS.NOSUID | MS.NODEV, .options = "mode=755" },
-    .{ .kind = "tmpfs", .target = "/var/log", .flags = MS.NOSUID | MS.NODEV, .options = "mode=755" },
+    inMemory("/root", "mode=700"),
+    inMemory("/var/tmp", "mode=1777"),
+    inMemory("/var/cache", "mode=755"),
+    inMemory("/var/log", "mode=755"),
 };
+
+fn inMemory(target: [:0]const u8, options: [*:0]const u8) mounts.Mount {
+    return .{
+        .kind = "tmpfs",
+        .target = target,
+        .flags = MS.NOSUID | MS.NODEV,
+        .options = options,
+    };
+}
 
 /// A control group tree is welcome, but not every kernel has one.
 const control_groups: mounts.Mount = .{ .kind = "cgroup2", .target = "/sys/fs/cgroup" };

@@ -77,7 +77,8 @@ pub const Stream = struct {
         const writes = stream.state == .connecting or stream.queue.size > 0;
         stream.slot = .{};
         // A socket whose other end is gone would wake the loop for nothing.
-        if (reads or writes) stream.slot = set.add(stream.socket, .{ .read = reads, .write = writes });
+        if (!reads and !writes) return;
+        stream.slot = set.add(stream.socket, .{ .read = reads, .write = writes });
     }
 
     pub fn handleEvents(stream: *Stream, set: anytype, outbox: *Outbox) void {

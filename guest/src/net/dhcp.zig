@@ -18,7 +18,14 @@ const client_port = 68;
 const grnd_nonblock = 1; // Early in a boot there may be no randomness yet to wait for.
 const magic_cookie = [4]u8{ 99, 130, 83, 99 };
 
-const MessageType = enum(u8) { discover = 1, offer = 2, request = 3, acknowledge = 5, refuse = 6, _ };
+const MessageType = enum(u8) {
+    discover = 1,
+    offer = 2,
+    request = 3,
+    acknowledge = 5,
+    refuse = 6,
+    _,
+};
 
 const Option = enum(u8) {
     pad = 0,

@@ -27,7 +27,12 @@ const RTF_GATEWAY = 2;
 /// struct ifreq, with the members of its union that are used here.
 const Request = extern struct {
     name: [linux.IFNAMESIZE]u8,
-    value: extern union { address: linux.sockaddr.in, hardware: Hardware, flags: i16, room: [24]u8 },
+    value: extern union {
+        address: linux.sockaddr.in,
+        hardware: Hardware,
+        flags: i16,
+        room: [24]u8,
+    },
 
     comptime {
         assert(@sizeOf(Request) == 40);

@@ -65,7 +65,9 @@ fn configureDevice(device: *Interface, name: []const u8, given: ?Lease) sys.Erro
 fn askInBackground(device: *Interface, name: []const u8) sys.Error!void {
     if (try spawn.fork() != null) return;
     if (dhcp.obtain(device.*, &dhcp.patience_long_ms)) |lease| {
-        apply(device, name, lease) catch |failure| console.complain(&.{ "network: ", name }, failure);
+        apply(device, name, lease) catch |failure| {
+            console.complain(&.{ "network: ", name }, failure);
+        };
     } else |failure| console.complain(&.{ "network: ", name, ": DHCP" }, failure);
     linux.exit_group(0);
 }
@@ -81,7 +83,9 @@ fn apply(device: *Interface, name: []const u8, wanted: Lease) sys.Error!void {
         const through = interface.formatAddress(&texts[1], gateway);
         console.say(&.{ "network: ", name, " ", address, ", gateway ", through });
     } else console.say(&.{ "network: ", name, " ", address });
-    writeResolvConf(&lease) catch |failure| console.complain(&.{"network: " ++ resolv_conf}, failure);
+    writeResolvConf(&lease) catch |failure| {
+        console.complain(&.{"network: " ++ resolv_conf}, failure);
+    };
 }
 
 fn addDefaultDns(lease: *Lease) void {
@@ -96,7 +100,8 @@ fn writeResolvConf(lease: *const Lease) sys.Error!void {
     var size: usize = 0;
     for (lease.dns[0..lease.dns_count]) |address| {
         var digits: [15]u8 = undefined;
-        for ([_][]const u8{ "nameserver ", interface.formatAddress(&digits, address), "\n" }) |part| {
+        const parts = .{ "nameserver ", interface.formatAddress(&digits, address), "\n" };
+        inline for (parts) |part| {
             @memcpy(text[size..][0..part.len], part);
             size += part.len;
         }

@@ -156,9 +156,13 @@ pub const Request = struct {
 /// The answer in `received`; null when it is that of a request given up before.
 fn parseAnswer(received: message.Message, id: u32, op: []const u8) cbor.WrongType!?Answer {
     if (!std.mem.eql(u8, received.kind, "fs_response") or received.id != id) return null;
-    const answered = try received.body.get("op") orelse return error.WrongType;
+    const answered = try received.body.required("op");
     if (!std.mem.eql(u8, try answered.text(), op)) return error.WrongType;
-    const code = try (try received.body.get("err") orelse return error.WrongType).number(u12);
-    const failure: ?sys.Error = if (sys.check(@bitCast(-@as(isize, code)))) |_| null else |failure| failure;
-    return .{ .failure = failure, .result = try received.body.get("res") };
+    const code = try (try received.body.required("err")).number(u12);
+    const result = try received.body.get("res");
+    // As the kernel itself would report it.
+    _ = sys.check(@bitCast(-@as(isize, code))) catch |failure| {
+        return .{ .failure = failure, .result = result };
+    };
+    return .{ .failure = null, .result = result };
 }

@@ -27,7 +27,8 @@ pub fn list(system: *FileSystem, request: Request) sys.Error!void {
     const node = request.header.node;
     for ([_][]const u8{ ".", ".." }, 0..) |name, offset| {
         if (in.offset > offset) continue;
-        _ = listing.add(.{ .inode = node, .offset = offset + 1, .name = name, .kind = linux.DT.DIR });
+        const next = offset + 1;
+        _ = listing.add(.{ .inode = node, .offset = next, .name = name, .kind = linux.DT.DIR });
     }
     const count_max = std.math.clamp(listing.buffer.len / entry_bytes_typical, 1, 1024);
     var question = system.host.begin("readdir", 3);
@@ -87,10 +88,11 @@ test "entries are padded, and those that do not fit are left for later" {
     var listing: Listing = .{ .buffer = &buffer };
     try std.testing.expect(listing.add(.{ .inode = 7, .offset = 3, .name = "a", .kind = 8 }));
     try std.testing.expectEqual(32, listing.size);
-    try std.testing.expect(listing.add(.{ .inode = 8, .offset = 4, .name = "12345678", .kind = 4 }));
+    const eight = "12345678";
+    try std.testing.expect(listing.add(.{ .inode = 8, .offset = 4, .name = eight, .kind = 4 }));
     try std.testing.expectEqual(64, listing.size);
     try std.testing.expect(!listing.add(.{ .inode = 9, .offset = 5, .name = "c", .kind = 8 }));
     const second = std.mem.bytesToValue(abi.DirectoryEntry, buffer[32..56]);
     try std.testing.expectEqual(8, second.inode);
-    try std.testing.expectEqualStrings("12345678", buffer[56..64]);
+    try std.testing.expectEqualStrings(eight, buffer[56..64]);
 }

@@ -181,7 +181,12 @@ pub const WriteIn = extern struct {
 pub const WriteOut = extern struct { size: u32, padding: u32 = 0 };
 
 /// struct fuse_release_in
-pub const ReleaseIn = extern struct { handle: u64, flags: u32, release_flags: u32, lock_owner: u64 };
+pub const ReleaseIn = extern struct {
+    handle: u64,
+    flags: u32,
+    release_flags: u32,
+    lock_owner: u64,
+};
 
 /// struct fuse_access_in
 pub const AccessIn = extern struct { mask: u32, padding: u32 };
