@@ -166,6 +166,14 @@ def test_a_missing_key_file(archive: Archive) -> None:
     assert_failed(archive, archive.build(keys=["other.asc"]), "debian.keys[0]", "other.asc")
 
 
+def test_a_folder_in_place_of_a_key(archive: Archive) -> None:
+    assert_failed(archive, archive.build(keys=["."]), "debian.keys[0]", "it is a folder")
+
+
+def test_the_home_of_nobody(archive: Archive) -> None:
+    assert_failed(archive, archive.build(keys=["~nobody-at-all/x"]), "debian.keys[0]", "~")
+
+
 def test_an_output_that_is_a_file(archive: Archive) -> None:
     archive.output.write_text("precious")
     status, said = archive.build()

@@ -84,6 +84,30 @@ def test_an_unchanged_image_is_left_alone(debian_image: Path) -> None:
     assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 
 
+def test_another_default_in_the_config_is_another_manifest(
+    debian_image: Path, tmp_path: Path
+) -> None:
+    config = tmp_path / "config.json"
+    config.write_text(
+        '{"debian": {"packages": ["ca-certificates"]}, "runtimeDefaults": {"rootfsMode": "memory"}}'
+    )
+    copy = copy_image(debian_image, tmp_path / "copy")
+    assert "Nothing has changed" not in build(copy, "--config", config)
+    assert Image.open(copy).manifest.rootfs_mode == "memory"
+    assert Image.open(copy).build_id == Image.open(debian_image).build_id
+
+
+def test_an_unsigned_lock_needs_the_users_word(debian_image: Path, tmp_path: Path) -> None:
+    fields = json.loads((debian_image / "bootsmith.lock.json").read_text())
+    fields["suites"][0]["signedBy"] = []
+    (tmp_path / "lock.json").write_text(json.dumps(fields))
+    words = ("build", "--lock", tmp_path / "lock.json", "--output", tmp_path / "image")
+    done = bootsmith(*words)
+    assert (done.returncode, b"--allow-unsigned" in done.stderr) == (1, True)
+    assert b"warning:" in bootsmith(*words, "--allow-unsigned").stderr
+    assert Image.open(tmp_path / "image").manifest.record["unsignedSuites"] == ["bookworm"]
+
+
 def test_a_damaged_image_is_built_again(debian_image: Path, tmp_path: Path) -> None:
     copy = copy_image(debian_image, tmp_path / "copy")
     with (copy / "rootfs.ext4").open("r+b") as file:

@@ -45,6 +45,20 @@ def test_the_order_in_which_packages_were_found_does_not_matter() -> None:
         replace(PLAN, options={"label": "y"}),
         replace(PLAN, source_date_epoch=1),
         replace(PLAN, steps=PLAN.steps[:-1]),
+        replace(
+            PLAN,
+            steps=(
+                InstallPackages(distro="debian", packages=(A, B), hostname="x"),
+                *PLAN.steps[1:],
+            ),
+        ),
+        replace(
+            PLAN,
+            steps=(
+                InstallPackages(distro="debian", packages=(A, B), sources=("x",)),
+                *PLAN.steps[1:],
+            ),
+        ),
         replace(PLAN, steps=PLAN.steps[::-1]),
         replace(PLAN, steps=(*PLAN.steps[:-1], WriteFile(path="/etc/x", content=A, mode=0o600))),
         replace(

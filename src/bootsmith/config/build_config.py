@@ -132,7 +132,7 @@ class DebianConfig(_Part):
     """Where Debian comes from and which of its packages are wanted."""
 
     suite: Annotated[str, _matches(_SUITE, "a suite name")] = "bookworm"
-    components: Annotated[tuple[Component, ...], Field(min_length=1)] = ("main",)
+    components: tuple[Component, ...] = ("main",)
     mirror: MirrorAddress | None = None
     security_mirror: MirrorAddress | None = None
     keys: tuple[str, ...] = ()

@@ -1,0 +1,60 @@
+"""A lock comes back as it was written, and a spoilt one is refused with the place."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from bootsmith.errors import ImageError
+from bootsmith.model.arch import Arch
+from bootsmith.model.digest import Digest
+from bootsmith.plan.lock import Lock, LockedPackage, LockedSuite, decode_lock, encode_lock
+
+PACKAGE = LockedPackage(
+    name="hello", version="1.0", arch="all", mirror="debian", path="pool/h/hello_1.0_all.deb",
+    digest=Digest.of(b"hello"), size_bytes=5,
+)  # fmt: skip
+LOCK = Lock(
+    config_digest=Digest.of(b"config"),
+    arch=Arch.X86_64,
+    distro="debian",
+    suites=(
+        LockedSuite(mirror="debian", suite="bookworm", components=("main",), signed_by=("AB",)),
+        LockedSuite(mirror="debian", suite="mine", components=("main",), signed_by=()),
+    ),
+    packages=(PACKAGE,),
+    kernel=PACKAGE,
+)
+
+
+def test_a_lock_comes_back() -> None:
+    assert decode_lock(encode_lock(LOCK), origin="x") == LOCK
+
+
+def test_unsigned_suites_are_told() -> None:
+    assert LOCK.unsigned_suites == ("mine",)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("path", "../../etc/passwd"),
+        ("path", "pool/../../x"),
+        ("mirror", "http://example.org"),
+        ("digest", "sha256:zzz"),
+        ("sizeBytes", -1),
+    ],
+)
+def test_a_spoilt_package_is_refused_with_its_place(field: str, value: Any) -> None:
+    fields = json.loads(encode_lock(LOCK))
+    fields["packages"][0][field] = value
+    with pytest.raises(ImageError, match=rf"my\.lock.*packages\.0\.{field}"):
+        decode_lock(json.dumps(fields).encode(), origin="my.lock")
+
+
+@pytest.mark.parametrize("data", [b"", b"[]", b'{"version": 2}', b"\xff"])
+def test_what_is_no_lock_is_refused(data: bytes) -> None:
+    with pytest.raises(ImageError, match="not a lock file"):
+        decode_lock(data, origin="x")
