@@ -38,11 +38,14 @@ class ShareHost:
         assert not self._thread.is_alive()
 
     def _serve(self) -> None:
+        try:
+            self._answer_all()
+        except (ConnectionLost, ConnectionError):
+            return
+
+    def _answer_all(self) -> None:
         while True:
-            try:
-                message = self._client.receive()
-            except ConnectionLost:
-                return
+            message = self._client.receive()
             assert message.kind == "fs_request"
             assert message.body.keys() == {"op", "req"}
             op = message.body["op"]
