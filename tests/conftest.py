@@ -5,8 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.support.debian_images import shared_image
+
+# For ./dev check: enough to notice a slip; ./dev test looks further.
+settings.register_profile("quick", max_examples=10, deadline=None)
 
 
 @pytest.fixture(scope="session")

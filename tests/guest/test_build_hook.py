@@ -73,7 +73,7 @@ def test_a_wheel_from_a_source_distribution_needs_no_compiler(
 ) -> None:
     made = build(project, "sdist", tmp_path / "sdist")
     with tarfile.open(made) as archive:
-        archive.extractall(tmp_path / "unpacked", filter="data")
+        archive.extractall(tmp_path / "unpacked")
     (unpacked,) = (tmp_path / "unpacked").iterdir()
     assert (unpacked / "guest/src/main.zig").is_file()
     from_sources = build(project, "wheel", tmp_path / "one").read_bytes()
