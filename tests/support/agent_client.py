@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import socket
 import struct
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -48,6 +49,7 @@ class AgentClient:
         self.connection = connection
         connection.settimeout(timeout_s)
         self._received = b""
+        self._sending = threading.Lock()
 
     def close(self) -> None:
         self.connection.close()
@@ -56,7 +58,8 @@ class AgentClient:
         self.send_frame(cbor2.dumps({"v": 1, "t": kind, "id": request_id, "p": body}))
 
     def send_frame(self, frame: bytes) -> None:
-        self.connection.sendall(struct.pack(">I", len(frame)) + frame)
+        with self._sending:
+            self.connection.sendall(struct.pack(">I", len(frame)) + frame)
 
     def receive(self) -> Message:
         """The next message.  Raises ``ConnectionLost``, or ``TimeoutError``."""
