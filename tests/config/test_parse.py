@@ -55,6 +55,10 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
     ({"distro": "slackware"}, "distro", "slackware"),
     ({"env": ["NOVALUE"]}, "env", "NAME=value"),
     ({"env": {"1A": "x"}}, "env", "1A"),
+    ({"env": {"IFS": "/"}}, "env", "belongs to the shell"),
+    ({"env": {"A": "\ud800"}}, "env", "no character"),
+    ({"init": {"rootfsInit": ""}}, "init.rootfsInit", "not a path"),
+    ({"debian": {"keys": ["a\0b"]}}, "debian.keys[0]", "not a path"),
     ({"rootfs": {"sizeMb": 0}}, "rootfs.sizeMb", "greater than 0"),
     ({"rootfs": {"sizeMb": "big"}}, "rootfs.sizeMb", "big"),
     ({"rootfs": {"label": "x" * 17}}, "rootfs.label", "16 bytes"),
@@ -105,7 +109,12 @@ def test_unknown_keys_are_told_with_the_nearest_known_one() -> None:
 
 @pytest.mark.parametrize(
     ("text", "origin", "says"),
-    [("{,}", "a.json", "line 1, column 2"), ("a =", "a.toml", "TOML"), ("[]", "a.json", "a list")],
+    [
+        ("[" * 100_000, "a.json", "cannot be read"),
+        ("{,}", "a.json", "line 1, column 2"),
+        ("a =", "a.toml", "Invalid value"),
+        ("[]", "a.json", "a list"),
+    ],
 )
 def test_a_text_that_is_no_config(text: str, origin: str, says: str) -> None:
     with pytest.raises(ConfigError, match=says):

@@ -81,7 +81,7 @@ def test_a_damaged_package_in_the_store_is_fetched_again(
         "build", "--output", tmp_path / "image", env={"BOOTSMITH_CACHE_DIR": str(cache)}
     )
     assert done.returncode == 0, done.stderr
-    assert b"1 files" in done.stderr
+    assert b"1 file," in done.stderr
     assert (tmp_path / "image" / "rootfs.ext4").read_bytes() == (
         debian_image / "rootfs.ext4"
     ).read_bytes()

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, get_args
+from typing import get_args
 
 import click
 
 from bootsmith.cli.notes import Notes
+from bootsmith.host.standard_streams import (
+    STDERR,
+    STDIN,
+    STDOUT,
+    is_open,
+    is_terminal,
+    read_chunks,
+    writer,
+)
 from bootsmith.sdk.settings import default_image_folder
-from bootsmith.sdk.vm import VM, Acceleration, RootfsMode, Sink, VMOptions
-
-_CHUNK_BYTES = 64 << 10
+from bootsmith.sdk.vm import VM, Acceleration, RootfsMode, VMOptions
 
 
 class _AfterDashes(click.Command):
@@ -33,10 +38,12 @@ class _AfterDashes(click.Command):
 @click.argument("image", required=False, type=click.Path(path_type=Path))
 @click.option("--env", "-e", multiple=True, metavar="NAME=VALUE", help="A variable for COMMAND.")
 @click.option("--cwd", metavar="FOLDER", help="The folder in the guest to run COMMAND in.")
-@click.option("--cpus", type=click.IntRange(1, 255), default=2, show_default=True)
+@click.option(
+    "--cpus", type=click.IntRange(1, 255), default=2, show_default=True, help="Processors."
+)
 @click.option(
     "--memory", "memory_mib", type=click.IntRange(64), default=1024, show_default=True,
-    metavar="MIB",
+    metavar="MIB", help="Memory.",
 )  # fmt: skip
 @click.option("--network/--no-network", default=True, help="Let the guest reach out (on).")
 @click.option(
@@ -52,7 +59,9 @@ class _AfterDashes(click.Command):
     help="What becomes of writes to the root file system; the image itself is never written.",
 )
 @click.option("--append", multiple=True, metavar="WORDS", help="More kernel arguments.")
-@click.option("--boot-timeout", type=float, metavar="SECONDS", help="Give up on the boot after.")
+@click.option("--boot-timeout", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS",
+    help="How long the boot may take; by default 30, and 120 under emulation.",
+)  # fmt: skip
 @click.option(
     "--console-log", type=click.Path(path_type=Path, dir_okay=False), help="Keep the console here."
 )
@@ -100,9 +109,9 @@ def command(
             words,
             env=_variables(env),
             cwd=cwd,
-            stdin=None if sys.stdin.isatty() else _chunks(sys.stdin.buffer),
-            on_stdout=_writer(sys.stdout.buffer),
-            on_stderr=_writer(sys.stderr.buffer),
+            stdin=read_chunks(STDIN) if is_open(STDIN) and not is_terminal(STDIN) else None,
+            on_stdout=writer(STDOUT),
+            on_stderr=writer(STDERR),
         )
     return result.exit_code
 
@@ -115,17 +124,3 @@ def _variables(pairs: tuple[str, ...]) -> dict[str, str]:
             raise click.BadParameter(f"{pair!r} is not NAME=VALUE", param_hint="--env")
         variables[name] = value
     return variables
-
-
-def _chunks(stream: BinaryIO) -> Iterator[bytes]:
-    read = getattr(stream, "read1", stream.read)
-    while chunk := read(_CHUNK_BYTES):
-        yield chunk
-
-
-def _writer(stream: BinaryIO) -> Sink:
-    def write(data: bytes) -> None:
-        stream.write(data)
-        stream.flush()
-
-    return write

@@ -19,6 +19,8 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
+_MB = 1_000_000
+
 
 class TerminalReporter:
     """Writes to standard error; with ``verbose`` also what commands in the image print."""
@@ -29,6 +31,9 @@ class TerminalReporter:
         self._verbose = verbose
         self._progress: Progress | None = None
         self._task = TaskID(0)
+        self._under_way = 0
+        self._blobs = 0
+        self._size_bytes = 0
         self._lock = Lock()
 
     def __enter__(self) -> Self:
@@ -40,7 +45,8 @@ class TerminalReporter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.transfer_ended()
+        with self._lock:
+            self._stop()
 
     def stage(self, title: str) -> None:
         if not self._quiet:
@@ -62,19 +68,21 @@ class TerminalReporter:
         if self._quiet:
             return
         if not self._console.is_terminal:
-            self._console.print(f"  {blobs} files, {size_bytes / 1e6:.1f} MB")
+            self._console.print(f"  {_files(blobs)}, {_size(size_bytes)}")
             return
         with self._lock:
-            self._progress = Progress(
-                TextColumn("  {task.description}"),
-                BarColumn(),
-                DownloadColumn(),
-                TransferSpeedColumn(),
-                console=self._console,
-                transient=True,
+            # Transfers may overlap, as those of several indexes do: one bar counts them all.
+            if self._progress is None:
+                self._progress = _progress_bar(self._console)
+                self._task = self._progress.add_task("", total=0)
+                self._blobs = self._size_bytes = 0
+                self._progress.start()
+            self._under_way += 1
+            self._blobs += blobs
+            self._size_bytes += size_bytes
+            self._progress.update(
+                self._task, description=_files(self._blobs), total=self._size_bytes
             )
-            self._task = self._progress.add_task(f"{blobs} files", total=size_bytes)
-            self._progress.start()
 
     def transferred(self, size_bytes: int) -> None:
         with self._lock:
@@ -83,9 +91,36 @@ class TerminalReporter:
 
     def transfer_ended(self) -> None:
         with self._lock:
-            if self._progress is not None:
-                self._progress.stop()
-                self._progress = None
+            self._under_way -= 1
+            if self._under_way <= 0:
+                self._stop()
+
+    def _stop(self) -> None:
+        self._under_way = 0
+        if self._progress is not None:
+            self._progress.stop()
+            self._progress = None
+
+
+def _progress_bar(console: Console) -> Progress:
+    return Progress(
+        TextColumn("  {task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        console=console,
+        transient=True,
+    )
+
+
+def _files(count: int) -> str:
+    return "1 file" if count == 1 else f"{count} files"
+
+
+def _size(size_bytes: int) -> str:
+    if size_bytes < _MB:
+        return f"{size_bytes / 1e3:.1f} kB"
+    return f"{size_bytes / _MB:.1f} MB"
 
 
 def _plain(text: str) -> str:

@@ -26,6 +26,8 @@ _COMPONENT = re.compile(r"[a-z0-9][a-z0-9./-]*")
 _PACKAGE = re.compile(r"[a-z0-9][a-z0-9.+-]+?(=[A-Za-z0-9.+:~-]+|/[A-Za-z0-9._-]+|-)?")
 _MIRROR = re.compile(r"(https?://[^/\s?#]+|file:///)[^\s?#]*")
 _LABEL_BYTES = 16
+# What the shell that reads them gives a meaning, or forbids to change.
+_SHELLS_OWN = frozenset({"IFS", "OPTIND", "PPID", "PS4", "UID", "EUID", "BASHOPTS", "SHELLOPTS"})
 
 
 class _Part(BaseModel):
@@ -62,7 +64,9 @@ def _environment_names(value: Mapping[str, str]) -> Mapping[str, str]:
     for name, text in value.items():
         if not _ENV_NAME.fullmatch(name):
             raise ValueError(f"{name!r} is not a name a shell can export")
-        if "\0" in text:
+        if name in _SHELLS_OWN:
+            raise ValueError(f"{name} belongs to the shell and cannot be set")
+        if "\0" in _text(text):
             raise ValueError(f"the value of {name} holds a NUL character")
     return dict(sorted(value.items()))
 
@@ -87,10 +91,17 @@ def _matches(pattern: re.Pattern[str], what: str) -> AfterValidator:
 
 
 def _text(value: str) -> str:
+    """Text that can be written to a file.  Raises ``ValueError`` for half a surrogate pair."""
     try:
         value.encode()
     except UnicodeEncodeError as error:
         raise ValueError(f"holds {value[error.start]!r}, which is no character") from error
+    return value
+
+
+def _host_path(value: str) -> str:
+    if not value or "\0" in _text(value):
+        raise ValueError(f"{value!r} is not a path")
     return value
 
 
@@ -119,6 +130,7 @@ Component: TypeAlias = Annotated[str, _matches(_COMPONENT, "a component of an ar
 MirrorAddress: TypeAlias = Annotated[
     str, _matches(_MIRROR, "an http, https or file address such as http://ftp.debian.org/debian")
 ]
+HostPath: TypeAlias = Annotated[str, AfterValidator(_host_path)]
 Text: TypeAlias = Annotated[str, AfterValidator(_text)]
 Mode: TypeAlias = Annotated[
     int,
@@ -135,7 +147,7 @@ class DebianConfig(_Part):
     components: tuple[Component, ...] = ("main",)
     mirror: MirrorAddress | None = None
     security_mirror: MirrorAddress | None = None
-    keys: tuple[str, ...] = ()
+    keys: tuple[HostPath, ...] = ()
     """Files with OpenPGP public keys that are trusted beside Debian's own."""
     updates: bool = True
     """Take ``<suite>-updates`` and ``<suite>-security`` too."""
@@ -156,16 +168,16 @@ class RootfsConfig(_Part):
     label: Annotated[str, AfterValidator(_label)] = "gondolin-root"
     size_mb: Annotated[int, Field(gt=0, le=16 << 20)] | None = None
     """A fixed size in MiB; left out, it is the content plus ``free_mb``."""
-    free_mb: Annotated[int, Field(ge=0, le=16 << 20)] = 256
+    free_mb: Annotated[int, Field(ge=0, le=1 << 20)] = 256
     profile: Literal["rw", "ro"] = "rw"
 
 
 class InitConfig(_Part):
     """Scripts of the user's in place of, or after, ours; paths on this machine."""
 
-    rootfs_init: str | None = None
-    initramfs_init: str | None = None
-    rootfs_init_extra: str | None = None
+    rootfs_init: HostPath | None = None
+    initramfs_init: HostPath | None = None
+    rootfs_init_extra: HostPath | None = None
 
 
 class RuntimeDefaults(_Part):
@@ -175,7 +187,7 @@ class RuntimeDefaults(_Part):
 class CopyConfig(_Part):
     """A file or folder of this machine, and the place in the guest it is copied to."""
 
-    src: str
+    src: HostPath
     dest: AbsolutePath
 
 

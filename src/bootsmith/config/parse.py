@@ -26,9 +26,9 @@ def parse_text(text: str, *, origin: str) -> dict[str, Any]:
             pointer="", message=f"line {error.lineno}, column {error.colno}: {error.msg}"
         )
         raise ConfigError(f"{origin} is not JSON", problems=(problem,)) from error
-    except tomllib.TOMLDecodeError as error:
+    except (RecursionError, ValueError) as error:
         raise ConfigError(
-            f"{origin} is not TOML", problems=(Problem(pointer="", message=str(error)),)
+            f"{origin} cannot be read", problems=(Problem(pointer="", message=str(error)),)
         ) from error
     if not isinstance(found, dict):
         raise ConfigError(f"{origin} must hold an object, not {_kind(found)}")

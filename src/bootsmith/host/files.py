@@ -29,15 +29,17 @@ class FileSource:
 
     def __init__(self, path: Path) -> None:
         try:
-            self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            # Not to wait for whoever might write to a FIFO.
+            self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         except OSError as error:
             raise host_error(error, "read", path) from error
         self.path = path
         found = os.fstat(self._fd)
         self.size_bytes = found.st_size
-        if stat.S_ISDIR(found.st_mode):
+        if not stat.S_ISREG(found.st_mode):
             self.close()
-            raise HostError(f"cannot read {path}: it is a folder", hint="name a file in it")
+            what = "a folder" if stat.S_ISDIR(found.st_mode) else "no regular file"
+            raise HostError(f"cannot read {path}: it is {what}", hint="name a file")
 
     def read_at(self, offset: int, size: int) -> bytes:
         try:
@@ -213,6 +215,8 @@ def user_path(text: str | Path, *, base: Path | None = None) -> Path:
         raise HostError(
             f"there is no home folder for {text}", hint="write the path without ~"
         ) from error
+    if "\0" in str(path):
+        raise HostError(f"{str(path)!r} is not a path: it holds a NUL character")
     return (base or Path.cwd()) / path
 
 

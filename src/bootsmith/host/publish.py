@@ -54,9 +54,12 @@ def publish_folder(target: Path, *, ours: Collection[str]) -> Iterator[Path]:
     ``ours`` belong to the user and stay.  Raises ``HostError`` when the place cannot be
     written, before the block runs.
     """
-    target = Path(os.path.abspath(target))  # noqa: PTH100 - resolve() would follow a symlink
-    if target.is_symlink():
-        target = target.resolve()
+    with _telling("publish", target):
+        target = Path(os.path.abspath(target))  # noqa: PTH100 - resolve() would follow a symlink
+        if target.is_symlink():
+            target = Path(os.path.realpath(target, strict=True))
+    if not target.name:
+        raise HostError("an image cannot be published as the root folder", hint="name a folder")
     staging = target.with_name(f".{target.name}.bootsmith-staging")
     lock = target.with_name(f".{target.name}.bootsmith-lock")
     try:

@@ -98,7 +98,7 @@ def decode_manifest(data: bytes) -> Manifest:
     """
     try:
         fields = json.loads(data)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ImageError(f"{MANIFEST_NAME} is not JSON: {error}") from error
     if not isinstance(fields, dict):
         raise ImageError(f"{MANIFEST_NAME} does not hold an object")

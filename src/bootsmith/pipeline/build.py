@@ -62,7 +62,7 @@ def build(request: BuildRequest, bench: Workbench) -> Manifest:
     if finished is not None:
         report.stage("Nothing has changed")
         return finished
-    report.stage(f"Fetching {len(lock.blobs())} packages")
+    report.stage(f"Fetching {len(lock.packages)} packages and a kernel")
     bench.fetcher.fetch(bench.remote(package) for package in lock.blobs())
     with (
         publish_folder(request.output, ours=ARTIFACT_NAMES) as staging,

@@ -7,15 +7,14 @@ cannot make the image differ from what its plan says.
 from __future__ import annotations
 
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from bootsmith.errors import HostError
-from bootsmith.host.files import FileSource
+from bootsmith.errors import ConfigError, HostError
+from bootsmith.host.files import FileSource, iter_file
 from bootsmith.host.folder_entries import FolderEntry, folder_entries
 from bootsmith.model.digest import Digest
-from bootsmith.model.guest_path import GuestPath, guest_path
-from bootsmith.model.streams import chunks
+from bootsmith.model.guest_path import GuestPath, ancestors, display, guest_path
 from bootsmith.store.blobs import Store
 from bootsmith.tree.entry import (
     BlobSlice,
@@ -54,12 +53,16 @@ def copy_in(tree: FileTree, layer: Digest, target: str, store: Store, *, epoch_s
         _with_time(member, epoch_s) for member in read_layer(store.open_blob(layer), layer).members
     ]
     place = guest_path(target)
+    require_folders(tree, ancestors(place))
     first = members[0]
     if not isinstance(first.entry, Directory):
         if target.endswith("/") or _is_folder(tree, place):
             place = guest_path(place + b"/" + first.path)
+        elif (there := tree.resolve(place)) is not None:
+            place = there  # what a link there leads to is replaced, as cp does
         moved = [Member(place, first.entry)]
     else:
+        require_folders(tree, (place,))
         moved = [Member(guest_path(place + b"/" + member.path), member.entry) for member in members]
         if _is_folder(tree, place):  # its owner and mode are the image's, not the host's
             moved = moved[1:]
@@ -73,6 +76,17 @@ def _with_time(member: Member, epoch_s: int) -> Member:
     assert not isinstance(entry, HardLink)  # ``take_in`` makes none
     metadata = entry.metadata._replace(mtime_ns=epoch_s * 1_000_000_000)
     return Member(member.path, entry._replace(metadata=metadata))
+
+
+def require_folders(tree: FileTree, folders: Iterable[GuestPath]) -> None:
+    """Raises ``ConfigError`` when one of ``folders`` is a file in the image."""
+    for folder in folders:
+        place = tree.resolve(folder)
+        if place is not None and not isinstance(tree.get(place), Directory):
+            raise ConfigError(
+                f"/{display(folder)} is a file in the image, and nothing can be put below it",
+                hint="choose another place in the config",
+            )
 
 
 def _is_folder(tree: FileTree, path: GuestPath) -> bool:
@@ -97,5 +111,5 @@ def _entry(found: FolderEntry, store: Store) -> Entry:
     if not stat.S_ISREG(found.mode):
         raise HostError(f"{found.path} is neither a file nor a folder nor a symbolic link")
     with FileSource(found.path) as data:
-        kept = store.add_blob(chunks(data, 0, data.size_bytes))
+        kept = store.add_blob(iter_file(data))  # its size may be unknown before (/proc)
     return RegularFile(metadata, BlobSlice(kept.digest, 0, kept.size_bytes))

@@ -46,7 +46,7 @@ def install_debian(
     epoch_s = request.source_date_epoch
     if epoch_s is None:
         epoch_s = _newest(debs)
-    bench.reporter.stage("Configuring them")
+    bench.reporter.stage("Configuring the packages")
     runner = StepRunner(bench=bench, hostname=request.config.hostname, epoch_s=epoch_s)
     job = _job(configuration([deb.control for deb in debs], dpkg_version=_dpkg(lock)), request)
     configured = runner.run(tree, job, step_id=step_id)

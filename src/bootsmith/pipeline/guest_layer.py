@@ -9,12 +9,11 @@ from pathlib import Path
 
 from bootsmith.config.build_config import InitConfig
 from bootsmith.errors import ConfigError, HostError, Problem
-from bootsmith.host.files import FileSource, user_path
+from bootsmith.host.files import FileSource, iter_file, user_path
 from bootsmith.host.guest_files import AGENT_NAMES, GUEST_PROGRAM, agent_binary, init_script
 from bootsmith.model.canonical_json import digest_of
 from bootsmith.model.digest import Digest
 from bootsmith.model.guest_path import guest_path
-from bootsmith.model.streams import chunks
 from bootsmith.pipeline.request import BuildRequest
 from bootsmith.pipeline.workbench import Workbench
 from bootsmith.store.blobs import Store
@@ -119,5 +118,5 @@ def _users(init: InitConfig, field: str, bench: Workbench) -> BlobSlice | None:
 
 def _keep(path: Path, store: Store) -> BlobSlice:
     with FileSource(path) as source:
-        kept = store.add_blob(chunks(source, 0, source.size_bytes))
+        kept = store.add_blob(iter_file(source))
     return BlobSlice(kept.digest, 0, kept.size_bytes)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bootsmith.errors import ConfigError
 from bootsmith.host.environment import own_sources_digest
 from bootsmith.model.canonical_json import digest_of
 from bootsmith.model.digest import Digest
-from bootsmith.model.guest_path import guest_path
-from bootsmith.pipeline.copy_in import copy_in
+from bootsmith.model.guest_path import ancestors, guest_path
+from bootsmith.pipeline.copy_in import copy_in, require_folders
 from bootsmith.pipeline.workbench import Workbench
 from bootsmith.plan.build_plan import CopyIn, RunCommand, Step, WriteFile
 from bootsmith.sandbox.executor import SandboxCommand, SandboxJob, TemporaryFile
@@ -43,6 +44,7 @@ class StepRunner:
             case WriteFile():
                 return self._write_file(tree, step)
             case RunCommand():
+                self.bench.reporter.stage(f"Running {step.command}")
                 return self.run(tree, self._job(step), step_id=step_id)
         raise TypeError(f"{type(step).__name__} is carried out elsewhere")
 
@@ -69,7 +71,16 @@ class StepRunner:
             Metadata(step.mode, step.uid, step.gid, self.epoch_s * _BILLION),
             BlobSlice(step.content, 0, source.size_bytes),
         )
-        layer = Layer((Member(guest_path(step.path), entry),))
+        path = guest_path(step.path)
+        require_folders(tree, ancestors(path))
+        place = tree.resolve(path)
+        if place is not None and isinstance(tree.get(place), Directory):
+            raise ConfigError(
+                f"{step.path} is a folder in the image, and a file cannot take its place",
+                hint="name a file inside it in files[].path",
+            )
+        # Where a link is, what it leads to is written, as a shell would.
+        layer = Layer((Member(path if place is None else place, entry),))
         folder = Directory(Metadata(0o755, mtime_ns=self.epoch_s * _BILLION))
         return overlay(tree, with_parents(tree, layer, folder))
 

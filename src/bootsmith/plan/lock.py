@@ -107,7 +107,7 @@ class Lock(_Part):
     arch: _ArchField
     distro: str
     suites: tuple[LockedSuite, ...]
-    packages: tuple[LockedPackage, ...]
+    packages: Annotated[tuple[LockedPackage, ...], Field(min_length=1)]
     kernel: LockedPackage
 
     @property

@@ -85,7 +85,7 @@ def build_image(
     request = BuildRequest(
         config=loaded,
         arch=arch,
-        output=output,
+        output=output.absolute(),
         lock=_read_lock(options.lock_path) if options.lock_path else None,
         source_date_epoch=source_date_epoch(),
     )

@@ -15,6 +15,7 @@ from bootsmith.errors import ConfigError
 from bootsmith.host.environment import environment, home_folder
 from bootsmith.host.files import user_path
 
+_LATEST_S = 15_032_385_535  # 34 bits from 1901 on: the last second of an ext4 inode
 DEFAULT_OUTPUT = Path("bootsmith-image")
 
 
@@ -45,5 +46,9 @@ def source_date_epoch() -> int | None:
     if not text.isascii() or not text.isdigit():
         raise ConfigError(
             f"SOURCE_DATE_EPOCH is {text!r}", hint="it must be a number of seconds since 1970"
+        )
+    if int(text) > _LATEST_S:
+        raise ConfigError(
+            f"SOURCE_DATE_EPOCH is {text}", hint=f"ext4 holds no time after {_LATEST_S} (2446)"
         )
     return int(text)

@@ -12,8 +12,8 @@ from bootsmith.host.process import run
 
 SUBUID = Path("/etc/subuid")
 SUBGID = Path("/etc/subgid")
-RANGES_HINT = "let root run: usermod --add-subuids 100000-165535 --add-subgids 100000-165535 {user}"
 
+_FIRST = 100_000  # SUB_UID_MIN of login.defs(5)
 _IDS = 65_536  # Debian, Alpine and their like use ids up to 65534 (nobody)
 
 
@@ -37,17 +37,37 @@ def map_ids(pid: int) -> None:
         found = own_range(file)
         if found is None:
             user = user_name()
-            raise HostError(
-                f"{file} gives {user} no range of {_IDS} ids", hint=RANGES_HINT.format(user=user)
-            )
+            raise HostError(f"{file} gives {user} no range of {_IDS} ids", hint=ranges_hint())
         mapping = ("0", str(own), "1", "1", str(found.first), str(min(found.size, _IDS)))
         try:
             run((tool, str(pid), *mapping))
         except CommandFailed as error:
             raise HostError(
                 f"{tool} refused to map ids: {error.tail}",
-                hint=RANGES_HINT.format(user=user_name()),
+                hint=ranges_hint(),
             ) from error
+
+
+def ranges_hint() -> str:
+    """What root must run so that this user gets ids that nobody else has."""
+    first = max(_first_free(SUBUID), _first_free(SUBGID))
+    ids = f"{first}-{first + _IDS - 1}"
+    return f"let root run: usermod --add-subuids {ids} --add-subgids {ids} {user_name()}"
+
+
+def _first_free(file: Path) -> int:
+    """The first id after all that ``file`` gives away, and where useradd begins at least."""
+    try:
+        lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        lines = []
+    ends = [_FIRST]
+    for line in lines:
+        _, _, numbers = line.partition(":")
+        first, _, size = numbers.partition(":")
+        if first.isdigit() and size.isdigit():
+            ends.append(int(first) + int(size))
+    return max(ends)
 
 
 def own_range(file: Path) -> IdRange | None:

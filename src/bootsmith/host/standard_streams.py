@@ -1,0 +1,54 @@
+"""This process's own input and output, as bytes and without buffers of Python's.
+
+A thread that waits in a buffered reader holds its lock, and the interpreter aborts when it
+ends meanwhile; a plain ``read(2)`` is simply given up.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+
+from bootsmith.errors import HostError
+
+STDIN, STDOUT, STDERR = 0, 1, 2
+_CHUNK_BYTES = 64 << 10
+
+
+def is_terminal(descriptor: int) -> bool:
+    """Whether it is a terminal; one that is closed is none."""
+    try:
+        return os.isatty(descriptor)
+    except OSError:
+        return False
+
+
+def is_open(descriptor: int) -> bool:
+    try:
+        os.fstat(descriptor)
+    except OSError:
+        return False
+    return True
+
+
+def read_chunks(descriptor: int) -> Iterator[bytes]:
+    """What comes in, as it comes, up to its end."""
+    while chunk := os.read(descriptor, _CHUNK_BYTES):
+        yield chunk
+
+
+def writer(descriptor: int) -> Callable[[bytes], None]:
+    """Writes all it is given at once.  Raises ``BrokenPipeError`` when nobody reads any more and
+    ``HostError`` when it cannot be written for another reason."""
+
+    def write(data: bytes) -> None:
+        view = memoryview(data)
+        while view:
+            try:
+                view = view[os.write(descriptor, view) :]
+            except BrokenPipeError:
+                raise
+            except OSError as error:
+                raise HostError(f"cannot write the output: {error.strerror}") from error
+
+    return write
