@@ -31,6 +31,7 @@ from bootsmith.tree.file_tree import FileTree
 from bootsmith.tree.layer import Layer, overlay, with_parents
 
 _ENVIRONMENT = "etc/bootsmith/env"
+_SSHD = "usr/lib/bootsmith/sshd.sh"
 _EXTRA_INIT = "etc/bootsmith/init-extra.sh"
 _BILLION = 1_000_000_000
 
@@ -42,12 +43,15 @@ class GuestFiles:
     agent: BlobSlice
     initramfs_init: BlobSlice
     rootfs_init: BlobSlice
+    sshd: BlobSlice
     extra_init: BlobSlice | None
 
     @property
     def digest(self) -> Digest:
         """What the plan calls them."""
-        contents = (self.agent, self.initramfs_init, self.rootfs_init, self.extra_init)
+        contents = (
+            self.agent, self.initramfs_init, self.rootfs_init, self.sshd, self.extra_init,
+        )  # fmt: skip
         return digest_of([str(content.blob) if content else None for content in contents])
 
 
@@ -64,6 +68,7 @@ def guest_files(request: BuildRequest, bench: Workbench) -> GuestFiles:
         agent=agent,
         initramfs_init=_users(init, "initramfs_init", bench) or agent,
         rootfs_init=_users(init, "rootfs_init", bench) or _keep(own_init, bench.store),
+        sshd=_keep(init_script("sshd.sh"), bench.store),
         extra_init=_users(init, "rootfs_init_extra", bench),
     )
 
@@ -82,6 +87,7 @@ def add_guest(
     entries: dict[str, Entry] = {
         GUEST_PROGRAM: RegularFile(program, guest.agent),
         "init": RegularFile(program, guest.rootfs_init),
+        _SSHD: RegularFile(program, guest.sshd),
         "etc/hostname": RegularFile(plain, InlineBytes(f"{config.hostname}\n".encode())),
         _ENVIRONMENT: RegularFile(plain, InlineBytes(_assignments(config.env))),
     }
