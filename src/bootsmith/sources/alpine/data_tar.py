@@ -1,0 +1,157 @@
+"""The files of a package, with what apk wants to know of them besides.
+
+Owners are stored by name as well as by number, and the name counts where the system knows it
+(a package's own script may have made that user a moment before).  Each file's SHA-1 digest
+stands in a record of its header; it goes into the database, so it is checked here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from bootsmith.errors import ArchiveError, IntegrityError, UnsafePath
+from bootsmith.model.digest import Digest
+from bootsmith.model.guest_path import GuestPath, display
+from bootsmith.model.streams import ByteSource, chunks
+from bootsmith.tree import tar_format as tar
+from bootsmith.tree.entry import (
+    BlobSlice,
+    Device,
+    Directory,
+    Entry,
+    Fifo,
+    HardLink,
+    Inode,
+    RegularFile,
+    SparseContent,
+    Symlink,
+)
+from bootsmith.tree.tar_pax import SPARSE_KEYWORDS, parse_records
+from bootsmith.tree.tar_reader import read_tar
+
+_CHECKSUM = b"APK-TOOLS.checksum.SHA1"
+_KIND, _SIZE, _USER, _GROUP = 7, 4, 11, 12  # fields of tar.HEADER
+_AMBIGUOUS = frozenset({b"size", *SPARSE_KEYWORDS})
+_EXTENSIONS = frozenset({tar.PAX, tar.PAX_GLOBAL, tar.GNU_LONG_NAME, tar.GNU_LONG_LINK})
+_WITHOUT_DATA = frozenset(
+    {tar.HARD_LINK, tar.SYMLINK, tar.CHARACTER_DEVICE, tar.BLOCK_DEVICE, tar.DIRECTORY, tar.FIFO}
+)
+_EMPTY = hashlib.sha1(usedforsecurity=False).digest()
+
+
+class Owner(NamedTuple):
+    """The names of a file's owner and group, as the archive has them."""
+
+    user: str
+    group: str
+
+
+class ApkFile(NamedTuple):
+    """A member of the data archive.
+
+    ``checksum`` is the SHA-1 digest of a file's content or a symbolic link's target; ``None``
+    for what has neither, and for hard links.
+    """
+
+    path: GuestPath
+    entry: Entry
+    owner: Owner
+    checksum: bytes | None
+
+
+class _Extra(NamedTuple):
+    owner: Owner
+    checksum: bytes | None
+
+
+def read_data(source: ByteSource, *, blob: Digest) -> Iterator[ApkFile]:
+    """The files in the uncompressed tar ``source``, in its order; ``blob`` is its digest.
+
+    Raises ``ArchiveError`` for a malformed archive, ``UnsafePath`` for names that leave the
+    root or hold control characters (they would forge lines of apk's database), and
+    ``IntegrityError`` for a file whose recorded checksum is another's.
+    """
+    extras = _extras(source)
+    for path, entry in read_tar(source, blob=blob):
+        owner, recorded = _next(extras)
+        if any(byte < 0x20 or byte == 0x7F for byte in path):
+            raise UnsafePath(
+                f"a file name holds control characters: {display(path)!r}", member=display(path)
+            )
+        checksum = None if isinstance(entry, HardLink) else _checksum(entry, source)
+        if recorded is not None and checksum is not None and recorded != checksum:
+            raise IntegrityError(
+                f"{display(path)} is not what its header says",
+                expected=f"sha1:{recorded.hex()}",
+                actual=f"sha1:{checksum.hex()}",
+            )
+        yield ApkFile(path, entry, owner, checksum)
+    if next(extras, None) is not None:
+        raise ArchiveError("its headers can be read in two ways")
+
+
+def _checksum(entry: Inode, source: ByteSource) -> bytes | None:
+    match entry:
+        case Symlink(_, target):
+            return hashlib.sha1(target, usedforsecurity=False).digest()
+        case RegularFile(_, BlobSlice(_, offset, size)):
+            digest = hashlib.sha1(usedforsecurity=False)
+            for chunk in chunks(source, offset, size):
+                digest.update(chunk)
+            return digest.digest()
+        case RegularFile(_, SparseContent()):
+            raise ArchiveError("a file with holes, which apk cannot install")
+        case RegularFile():
+            return _EMPTY
+        case Directory() | Device() | Fifo():
+            return None
+
+
+def _next(extras: Iterator[_Extra]) -> _Extra:
+    found = next(extras, None)
+    if found is None:
+        raise ArchiveError("its headers can be read in two ways")
+    return found
+
+
+def _extras(source: ByteSource) -> Iterator[_Extra]:
+    """What ``read_tar`` leaves out, member by member.
+
+    Only the plain headers that abuild writes are followed: where a size could be told in two
+    ways, two readers might disagree about what the next member is.
+    """
+    offset, checksum = 0, None
+    while offset < source.size_bytes:
+        block = source.read_at(offset, tar.BLOCK_BYTES)
+        if block == tar.ZERO_BLOCK:
+            return
+        header = tar.HEADER.unpack(block)
+        kind, size = header[_KIND], tar.number(header[_SIZE])
+        offset += tar.BLOCK_BYTES
+        if kind in _EXTENSIONS:
+            if kind in (tar.PAX, tar.PAX_GLOBAL):
+                records = parse_records(source.read_at(offset, size))
+                if not records.keys().isdisjoint(_AMBIGUOUS):
+                    raise ArchiveError("a size outside of its header", offset=offset)
+                checksum = _from_hex(records.get(_CHECKSUM))
+            offset += tar.padded(size)
+            continue
+        yield _Extra(Owner(_text(header[_USER]), _text(header[_GROUP])), checksum)
+        checksum = None
+        if kind not in _WITHOUT_DATA:
+            offset += tar.padded(size)
+
+
+def _from_hex(text: bytes | None) -> bytes | None:
+    if text is None:
+        return None
+    try:
+        return bytes.fromhex(text.decode("ascii"))
+    except ValueError as error:
+        raise ArchiveError(f"not a checksum: {text[:60]!r}") from error
+
+
+def _text(field: bytes) -> str:
+    return tar.text(field).decode("utf-8", "surrogateescape")

@@ -1,0 +1,120 @@
+"""Packages of the store, opened: their control files, and their files as a layer.
+
+An index names a package by a digest of its control part, not of the file; so a file is taken in
+(``admit_apk``) before a lock can name it, and its data is decompressed then, once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from bootsmith.errors import ArchiveError, IntegrityError, UnsafePath
+from bootsmith.model.digest import Descriptor, Digest
+from bootsmith.sources.alpine.apk import Apk, Control, check_identity, open_apk
+from bootsmith.sources.alpine.data_tar import ApkFile, read_data
+from bootsmith.sources.alpine.package import APK_MEDIA_TYPE, ApkPackage
+from bootsmith.sources.alpine.repository import DerivedBlobStore
+
+FILE_KIND = "alpine-apk"
+"""The kind under which a package's file is recorded, by the package's identity."""
+
+DATA_KIND = "alpine-apk-data"
+"""The kind under which the uncompressed data of a package is kept, by its file's digest."""
+
+_PARALLEL = 4  # decompressing lets other threads run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnpackedApk:
+    """A package whose files can be read, in the order of its archive."""
+
+    package: ApkPackage
+    control: Control
+    files: tuple[ApkFile, ...]
+
+
+def known_apk(package: ApkPackage, *, store: DerivedBlobStore) -> Descriptor | None:
+    """The file of ``package``, if it was admitted and is still in the store."""
+    return store.derived(FILE_KIND, package.identity)
+
+
+def admit_apk(package: ApkPackage, file: Digest, *, store: DerivedBlobStore) -> Descriptor:
+    """Check that the blob ``file`` is ``package``, whole and unchanged, and remember it.
+
+    Raises ``IntegrityError`` when it is anything else, ``ArchiveError`` when it is malformed.
+    """
+    try:
+        source = store.open_blob(file)
+        _check_size(source.size_bytes, package)
+        apk = open_apk(source)
+        check_identity(apk, package)
+        _data_blob(file, apk, store)
+    except (ArchiveError, IntegrityError) as error:
+        raise _about(package, error) from error
+    found = Descriptor(digest=file, size_bytes=source.size_bytes, media_type=APK_MEDIA_TYPE)
+    store.record_derived(FILE_KIND, package.identity, found)
+    return found
+
+
+def unpack_apks(
+    chosen: Sequence[tuple[ApkPackage, Digest]], *, store: DerivedBlobStore
+) -> tuple[UnpackedApk, ...]:
+    """Open packages whose files (by digest) are in ``store``, in their order.
+
+    Raises ``IntegrityError`` for a file that is not its package, ``ArchiveError`` for a
+    malformed one and ``UnsafePath`` for a hostile one.
+    """
+    pool = ThreadPoolExecutor(_PARALLEL, thread_name_prefix="unpack")
+    try:
+        opened = [pool.submit(_unpack, package, file, store) for package, file in chosen]
+        return tuple(one.result() for one in opened)
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _unpack(package: ApkPackage, file: Digest, store: DerivedBlobStore) -> UnpackedApk:
+    try:
+        apk = open_apk(store.open_blob(file))
+        check_identity(apk, package)
+        blob = _data_blob(file, apk, store)
+        files = tuple(read_data(store.open_blob(blob.digest), blob=blob.digest))
+    except (ArchiveError, IntegrityError) as error:
+        raise _about(package, error) from error
+    return UnpackedApk(package=package, control=apk.control, files=files)
+
+
+def _data_blob(file: Digest, apk: Apk, store: DerivedBlobStore) -> Descriptor:
+    known = store.derived(DATA_KIND, file)
+    if known is not None:
+        return known
+    blob = store.add_blob(apk.data_chunks(store.open_blob(file)))
+    store.record_derived(DATA_KIND, file, blob)
+    return blob
+
+
+def _check_size(size_bytes: int, package: ApkPackage) -> None:
+    if size_bytes != package.size_bytes:
+        raise IntegrityError(
+            "its file is another than its index names",
+            expected=f"{package.size_bytes} bytes",
+            actual=f"{size_bytes} bytes",
+            hint="the mirror is damaged or in the middle of an update: try another one, or later",
+        )
+
+
+def _about(
+    package: ApkPackage, error: ArchiveError | IntegrityError
+) -> ArchiveError | IntegrityError:
+    message = f"the package {package}: {error}"
+    if isinstance(error, IntegrityError):
+        return IntegrityError(
+            message,
+            expected=error.expected,
+            actual=error.actual,
+            url=error.url or package.filename,
+            hint=error.hint,
+        )
+    kind = UnsafePath if isinstance(error, UnsafePath) else ArchiveError
+    return kind(message, member=error.member or package.name, offset=error.offset, hint=error.hint)
