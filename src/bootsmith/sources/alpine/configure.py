@@ -1,0 +1,85 @@
+"""How installed packages are configured: what must run inside the tree, as data.
+
+The steps are apk's own, in its order, except that all packages are laid out before the first
+script runs: a ``pre-install`` makes users, and does not care.  Then each package's ``pre-install``
+and ``post-install``, and at the end the triggers, each told which directories it watches.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from bootsmith.model.guest_path import GuestPath, display, guest_path
+from bootsmith.sources.alpine.install import EXEC_FOLDER, all_folders
+from bootsmith.sources.alpine.installed import InstalledPackage
+
+ENVIRONMENT: Mapping[str, str] = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
+"""The environment in which apk runs scripts."""
+
+_BEFORE_AND_AFTER = ("pre-install", "post-install")
+_TRIGGER = "trigger"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuestFile:
+    """A file that is there while the commands run, and not in the result."""
+
+    path: GuestPath
+    content: bytes
+    mode: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuestCommand:
+    """A program to run in the tree; the first that fails ends it all."""
+
+    argv: tuple[str, ...]
+    label: str
+    env: Mapping[str, str] = field(default_factory=lambda: ENVIRONMENT)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configuration:
+    """All there is to do; no network is needed."""
+
+    commands: tuple[GuestCommand, ...]
+    files: tuple[GuestFile, ...]
+
+
+def configuration(packages: Sequence[InstalledPackage]) -> Configuration:
+    """What configures ``packages``, which come in the order they were installed."""
+    commands, files = [], []
+    for one, kind, arguments in _runs(packages):
+        label = f"{one.package.full_name}.{kind}"
+        path = guest_path(f"{EXEC_FOLDER}/{label}")
+        files.append(GuestFile(path=path, content=one.control.scripts[kind], mode=0o755))
+        commands.append(GuestCommand(argv=(f"/{display(path)}", *arguments), label=label))
+    return Configuration(commands=tuple(commands), files=tuple(files))
+
+
+def _runs(
+    packages: Sequence[InstalledPackage],
+) -> Iterator[tuple[InstalledPackage, str, tuple[str, ...]]]:
+    for one in packages:
+        for kind in _BEFORE_AND_AFTER:
+            if kind in one.control.scripts:
+                yield one, kind, (str(one.package.version),)
+    folders = [f"/{display(path)}" for path in all_folders(packages)]
+    for one in packages:
+        watched = tuple(_watched(one.control.triggers, folders))
+        if watched and _TRIGGER in one.control.scripts:
+            yield one, _TRIGGER, watched
+
+
+def _watched(patterns: Iterable[str], folders: Iterable[str]) -> Iterator[str]:
+    """The folders that a pattern matches, segment by segment (fnmatch(3), FNM_PATHNAME)."""
+    split = [pattern.split("/") for pattern in patterns if pattern.startswith("/")]
+    for folder in folders:
+        segments = folder.split("/")
+        if any(
+            len(pattern) == len(segments) and all(map(fnmatch.fnmatchcase, segments, pattern))
+            for pattern in split
+        ):
+            yield folder

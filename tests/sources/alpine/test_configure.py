@@ -1,0 +1,70 @@
+"""What is to be run in a tree of packages."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bootsmith.sources.alpine.configure import ENVIRONMENT, Configuration, configuration
+from bootsmith.sources.alpine.install import install
+from bootsmith.store.blobs import Store
+from tests.sources.alpine.test_install import unpacked
+from tests.support.alpine_repository import Apk, Dir, apk
+
+HELLO = b"#!/bin/sh\necho hello\n"
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "store")
+
+
+def work(store: Store, *apks: Apk) -> Configuration:
+    return configuration(install(unpacked(store, *apks), blobs=store).packages)
+
+
+def test_scripts_run_package_by_package(store: Store) -> None:
+    found = work(
+        store,
+        apk(name="a", scripts={"post-install": HELLO, "pre-install": HELLO, "pre-upgrade": HELLO}),
+        apk(name="b"),
+        apk(name="c", version="2-r1", scripts={"post-install": HELLO}),
+    )
+    assert [command.argv for command in found.commands] == [
+        ("/lib/apk/exec/a-1.0-r0.pre-install", "1.0-r0"),
+        ("/lib/apk/exec/a-1.0-r0.post-install", "1.0-r0"),
+        ("/lib/apk/exec/c-2-r1.post-install", "2-r1"),
+    ]
+    assert all(command.env == ENVIRONMENT for command in found.commands)
+    assert {file.path: file.mode for file in found.files} == {
+        b"lib/apk/exec/a-1.0-r0.pre-install": 0o755,
+        b"lib/apk/exec/a-1.0-r0.post-install": 0o755,
+        b"lib/apk/exec/c-2-r1.post-install": 0o755,
+    }
+
+
+@pytest.mark.parametrize(
+    ("patterns", "told"),
+    [
+        ("/usr/bin", ["/usr/bin"]),
+        ("/usr/*", ["/usr/bin", "/usr/lib"]),
+        ("/usr/* /usr/bin", ["/usr/bin", "/usr/lib"]),
+        ("/*", ["/", "/usr"]),
+        ("/usr/*/x", ["/usr/lib/x"]),
+        ("/usr/l[hi]b", ["/usr/lib"]),
+        ("/nowhere usr/bin", None),
+    ],
+)
+def test_triggers(patterns: str, told: list[str] | None, store: Store) -> None:
+    found = work(
+        store,
+        apk(name="t", scripts={"trigger": HELLO}, info={"triggers": [patterns]}),
+        apk(name="a", files={"usr/lib/x": Dir(), "usr/bin/f": b""}),
+    )
+    expected = [] if told is None else [("/lib/apk/exec/t-1.0-r0.trigger", *told)]
+    assert [command.argv for command in found.commands] == expected
+
+
+def test_a_trigger_without_a_script(store: Store) -> None:
+    assert work(store, apk(name="t", info={"triggers": ["/*"]})).commands == ()
