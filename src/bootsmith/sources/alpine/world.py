@@ -18,11 +18,6 @@ def parse_world(items: Iterable[str]) -> tuple[Dependency, ...]:
     return tuple(sorted(found, key=lambda one: (one.name, str(one))))
 
 
-def world_file(world: Iterable[Dependency]) -> bytes:
-    """``/etc/apk/world``."""
-    return b"".join(f"{one}\n".encode() for one in world)
-
-
 def _parse(item: str) -> Dependency:
     try:
         return parse_dependency(item.strip())
