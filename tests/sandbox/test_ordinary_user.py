@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -57,6 +58,12 @@ def test_without_subordinate_ids_the_fix_is_named(worker_id: str) -> None:
         kind, reason, fix = user.run(_SUPPORT).stdout.strip().split("|")
     assert kind == "none"
     assert reason == f"/etc/subuid gives {name} no range of 65536 ids"
-    assert fix == (
-        f"let root run: usermod --add-subuids 100000-165535 --add-subgids 100000-165535 {name}"
+    found = re.fullmatch(
+        r"let root run: usermod --add-subuids (\d+)-(\d+) --add-subgids \1-\2 (\S+)", fix
     )
+    assert found is not None, fix
+    assert found[3] == name
+    assert int(found[2]) - int(found[1]) == 65535
+    for line in Path("/etc/subuid").read_text().splitlines():
+        _, first, size = line.split(":")
+        assert int(found[1]) >= int(first) + int(size), "an id that somebody else has"
