@@ -128,7 +128,7 @@ class RealApk:
         """
         lines = "".join(
             f"echo '== world'; apk add --simulate --root /empty {_options(repositories)}"
-            f" {' '.join(map(_quoted, world))} 2>&1; echo \"status $?\"\n"
+            f' {" ".join(map(_quoted, world))} 2>&1; echo "status $?"\n'
             for world in worlds
         )
         said = self._run(["/bin/sh", "-s"], stdin=lines).stdout
@@ -156,9 +156,7 @@ class RealApk:
 
 def _options(repositories: Sequence[str]) -> str:
     named = " ".join(f"--repository {_quoted(one)}" for one in repositories)
-    return (
-        "--no-network --keys-dir /etc/apk/keys --repositories-file /none --arch x86_64 " + named
-    )
+    return "--no-network --keys-dir /etc/apk/keys --repositories-file /none --arch x86_64 " + named
 
 
 def _chosen(said: str) -> list[str] | None:
