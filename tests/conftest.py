@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 from tests.support.debian_images import shared_image
+
+# Under nohup and in some CI systems SIGHUP is ignored, which every program started from here would
+# inherit; the tests of signals mean an ordinary session.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # For ./dev check: enough to notice a slip; ./dev test looks further.
 settings.register_profile("quick", max_examples=10, deadline=None)
