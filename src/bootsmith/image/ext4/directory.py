@@ -50,23 +50,26 @@ def dot_entries(inode: int, parent: int) -> list[bytes]:
     ]
 
 
-def fill_block(entries: Sequence[bytes]) -> bytearray:
-    """A block of at least one entry, its checksum not yet set (``seal_blocks``)."""
-    block = bytearray(b"".join(entries))
-    last = len(block) - len(entries[-1])
-    block[last + 4 : last + 6] = (ENTRIES_BYTES - last).to_bytes(2, "little")
-    return block.ljust(ENTRIES_BYTES, b"\0")
-
-
-def seal_blocks(seeds: Sequence[int], blocks: Sequence[bytearray]) -> None:
-    """Append the checksum to each block of ``fill_block``.
+def seal_blocks(blocks: Sequence[Sequence[bytes]], seeds: Sequence[int]) -> list[bytes]:
+    """Blocks of the given entries, at least one in each, with their checksums.
 
     A seed is the checksum of the file system's UUID, the directory's inode number and its
     generation.
     """
-    sums = crc32c_each(seeds, [bytes(block) for block in blocks])
-    for block, checksum in zip(blocks, sums, strict=True):
-        block.extend(DIRENT_TAIL.pack(0, DIRENT_TAIL.size, 0, DIRENT_TAIL_TYPE, checksum))
+    filled = [_fill(entries) for entries in blocks]
+    return [
+        block + DIRENT_TAIL.pack(0, DIRENT_TAIL.size, 0, DIRENT_TAIL_TYPE, checksum)
+        for block, checksum in zip(filled, crc32c_each(seeds, filled), strict=True)
+    ]
+
+
+def _fill(entries: Sequence[bytes]) -> bytes:
+    """The last entry reaches to the end of what a block has for entries."""
+    *others, last = entries
+    head = b"".join(others)
+    rest = ENTRIES_BYTES - len(head)
+    last = last[:4] + rest.to_bytes(2, "little") + last[6:]
+    return head + last.ljust(rest, b"\0")
 
 
 def decode_block(block: bytes) -> Iterator[Listed]:

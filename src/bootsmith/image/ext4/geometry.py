@@ -21,6 +21,7 @@ LOG_GROUPS_PER_FLEX: Final = 4
 GROUPS_PER_FLEX: Final = 1 << LOG_GROUPS_PER_FLEX
 BLOCK_COUNT_MAX: Final = (1 << 32) - 1  # more needs the 64bit feature: images over 16 TiB
 
+_BACKUP_BASES = (3, 5, 7)  # sparse_super: their powers have a copy of the superblock
 _GROWTH_FACTOR = 1024  # descriptors are reserved for this many times the groups, as mke2fs does
 _RESERVED_GDT_MAX = BLOCK_BYTES // 4  # what one double-indirect block can point to
 _LAST_GROUP_SPARE = 50  # blocks beyond its metadata that make a last group worth having
@@ -70,7 +71,7 @@ def has_backup(group: int) -> bool:
     """Whether ``group`` begins with a superblock (sparse_super)."""
     if group <= 1:
         return True
-    return any(_is_power(group, base) for base in (3, 5, 7))
+    return any(_is_power(group, base) for base in _BACKUP_BASES)
 
 
 def smallest_block_count(*, payload_blocks: int, inode_count: int, growable: bool) -> int:
@@ -140,8 +141,9 @@ class _Shape(NamedTuple):
 
     @property
     def metadata_blocks(self) -> int:
-        backups = sum(map(has_backup, range(self.groups)))
-        return backups * self.backup_blocks + self.groups * (2 + self.table_blocks)
+        return _backup_count(self.groups) * self.backup_blocks + self.groups * (
+            2 + self.table_blocks
+        )
 
     @property
     def smallest_block_count(self) -> int:
@@ -200,6 +202,17 @@ def _gaps(taken: list[Interval], block_count: int) -> Iterator[Interval]:
         if start > position:
             yield Interval(position, start)
         position = end
+
+
+def _backup_count(groups: int) -> int:
+    """How many of the first ``groups`` begin with a superblock."""
+    count = min(groups, 2)
+    for base in _BACKUP_BASES:
+        power = base
+        while power < groups:
+            count += 1
+            power *= base
+    return count
 
 
 def _is_power(number: int, base: int) -> bool:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from bootsmith.errors import ImageError
 from bootsmith.image.ext4.checksum import crc32c
-from bootsmith.image.ext4.directory import ENTRIES_BYTES, fill_block
+from bootsmith.image.ext4.directory import ENTRIES_BYTES
 from bootsmith.image.ext4.half_md4 import HASH_VERSION, NameHash
 from bootsmith.image.ext4.structures import (
     BLOCK_BYTES,
@@ -28,54 +28,69 @@ ROOT_LIMIT = (BLOCK_BYTES - _ROOT_HEAD_BYTES - DX_TAIL.size) // DX_ENTRY.size
 NODE_LIMIT = (BLOCK_BYTES - len(_NODE_HEAD) - DX_TAIL.size) // DX_ENTRY.size
 
 
-class HashedDirectory(NamedTuple):
-    """``nodes`` of the index come first and are complete; ``leaves`` still lack their checksums."""
+class Leaf(NamedTuple):
+    """The entries of one block, whose names have hashes from ``first_hash`` on."""
 
-    nodes: list[bytes]
-    leaves: list[bytearray]
-
-
-class _Leaf(NamedTuple):
     first_hash: int
     entries: list[bytes]
 
 
-def hashed_directory(
-    dots: Sequence[bytes], entries: Sequence[bytes], hashes: Sequence[NameHash], *, seed: int
-) -> HashedDirectory:
-    """The blocks of a directory whose entries, with ``hashes`` of their names, do not fit one.
+class HashedDirectory(NamedTuple):
+    """The entries ``.`` and ``..``, and the others as they are parted into blocks."""
 
-    ``seed`` is what the checksums of the directory start from.  Raises ``ImageError`` for more
-    than 507 · 510 blocks of entries: about eight million names.
+    dots: Sequence[bytes]
+    leaves: list[Leaf]
+
+    @property
+    def block_count(self) -> int:
+        """The blocks of the index and of the entries."""
+        inner = _ceil(len(self.leaves), NODE_LIMIT) if len(self.leaves) > ROOT_LIMIT else 0
+        return 1 + inner + len(self.leaves)
+
+
+def hashed_directory(
+    dots: Sequence[bytes], entries: Sequence[bytes], hashes: Sequence[NameHash]
+) -> HashedDirectory:
+    """A directory whose entries, with ``hashes`` of their names, do not fit one block.
+
+    Raises ``ImageError`` for more than 507 · 510 blocks of entries: about eight million names.
     """
     leaves = _leaves(entries, hashes)
+    if len(leaves) > ROOT_LIMIT * NODE_LIMIT:
+        raise ImageError(f"a directory of {len(entries)} entries is too large for ext4")
+    return HashedDirectory(dots, leaves)
+
+
+def index_nodes(directory: HashedDirectory, *, seed: int) -> list[bytes]:
+    """The blocks of the index, which stand before those of the entries.
+
+    ``seed`` is what the checksums of the directory start from.
+    """
+    dots, leaves = directory
     if len(leaves) <= ROOT_LIMIT:
-        nodes = [_root(dots, _pointers(leaves, 1), levels=0, seed=seed)]
-    else:
-        groups = [leaves[i : i + NODE_LIMIT] for i in range(0, len(leaves), NODE_LIMIT)]
-        if len(groups) > ROOT_LIMIT:
-            raise ImageError(f"a directory of {len(entries)} entries is too large for ext4")
-        heads = [group[0] for group in groups]
-        nodes = [_root(dots, _pointers(heads, 1), levels=1, seed=seed)]
-        for number, group in enumerate(groups):
-            pointers = _pointers(group, 1 + len(groups) + number * NODE_LIMIT)
-            nodes.append(_index_block(_NODE_HEAD, pointers, NODE_LIMIT, seed))
-    return HashedDirectory(nodes, [fill_block(leaf.entries) for leaf in leaves])
+        return [_root(dots, _pointers(leaves, 1), levels=0, seed=seed)]
+    groups = [leaves[i : i + NODE_LIMIT] for i in range(0, len(leaves), NODE_LIMIT)]
+    heads = [group[0] for group in groups]
+    nodes = [_root(dots, _pointers(heads, 1), levels=1, seed=seed)]
+    for number, group in enumerate(groups):
+        pointers = _pointers(group, 1 + len(groups) + number * NODE_LIMIT)
+        nodes.append(_index_block(_NODE_HEAD, pointers, NODE_LIMIT, seed))
+    return nodes
 
 
-def _leaves(entries: Sequence[bytes], hashes: Sequence[NameHash]) -> list[_Leaf]:
+def _leaves(entries: Sequence[bytes], hashes: Sequence[NameHash]) -> list[Leaf]:
     """Entries in order of hash, cut where a block is full.
 
     Where a cut falls between names of equal hash, the lowest bit of the later block's hash
     tells that a search must look there too.
     """
-    leaves: list[_Leaf] = []
+    leaves: list[Leaf] = []
     room = 0
     last = -1
     for index in sorted(range(len(entries)), key=hashes.__getitem__):
         entry, major = entries[index], hashes[index] >> 32
         if len(entry) > room:
-            leaves.append(_Leaf(major | (major == last), []))
+            leaves.append(Leaf(major | (major == last), []))
             room = ENTRIES_BYTES
         leaves[-1].entries.append(entry)
         room -= len(entry)
@@ -83,7 +98,7 @@ def _leaves(entries: Sequence[bytes], hashes: Sequence[NameHash]) -> list[_Leaf]
     return leaves
 
 
-def _pointers(leaves: Sequence[_Leaf], first_block: int) -> list[tuple[int, int]]:
+def _pointers(leaves: Sequence[Leaf], first_block: int) -> list[tuple[int, int]]:
     return [(leaf.first_hash, first_block + i) for i, leaf in enumerate(leaves)]
 
 
@@ -111,3 +126,7 @@ def _index_block(head: bytes, pointers: list[tuple[int, int]], limit: int, seed:
     )
     checksum = crc32c(crc32c(seed, block), bytes(DX_TAIL.size))
     return block.ljust(BLOCK_BYTES - DX_TAIL.size, b"\0") + DX_TAIL.pack(0, checksum)
+
+
+def _ceil(amount: int, unit: int) -> int:
+    return -(-amount // unit)

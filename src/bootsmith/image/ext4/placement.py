@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from bootsmith.image.ext4.allocation import Allocator, BlockRange, block_ranges
+from bootsmith.image.ext4.allocation import Allocator, BlockRange
 from bootsmith.image.ext4.extents import ROOT_ENTRIES, Extent, index_block_count
 from bootsmith.image.ext4.geometry import Geometry, Interval
 from bootsmith.image.ext4.structures import JOURNAL_INODE
@@ -39,8 +39,8 @@ def place(survey: Survey, geometry: Geometry, *, journal_blocks: int) -> Placeme
     if journal_blocks:
         extents[JOURNAL_INODE] = allocator.take_ranges([BlockRange(0, journal_blocks)])
     take_ranges = allocator.take_ranges
-    for number, content in survey.contents.items():
-        extents[number] = found = take_ranges(block_ranges(content))
+    for number, ranges in survey.block_ranges():
+        extents[number] = found = take_ranges(ranges)
         if len(found) > ROOT_ENTRIES:
             index_blocks[number] = allocator.take(index_block_count(len(found)))
     return Placement(

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from itertools import islice
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from bootsmith.errors import ImageError
-from bootsmith.image.ext4.allocation import block_ranges
-from bootsmith.image.ext4.directory import ENTRIES_BYTES, entry_name, fill_block, seal_blocks
-from bootsmith.image.ext4.half_md4 import NameHash, hash_names
-from bootsmith.image.ext4.htree import hashed_directory
+from bootsmith.image.ext4.allocation import BlockRange, block_ranges
+from bootsmith.image.ext4.directory_writer import hash_large
+from bootsmith.image.ext4.htree import HashedDirectory
 from bootsmith.image.ext4.inode import (
     FAST_SYMLINK_MAX_BYTES,
     check_ids,
     encode_device,
-    inode_seeds,
 )
 from bootsmith.image.ext4.inventory import Inventory, take_inventory
 from bootsmith.image.ext4.options import Ext4Options
 from bootsmith.image.ext4.structures import BLOCK_BYTES
-from bootsmith.image.ext4.superblock import uuid_seed
 from bootsmith.image.ext4.xattr import StoredXattrs, encode_xattrs
 from bootsmith.model.guest_path import display
 from bootsmith.tree.entry import (
@@ -35,29 +32,38 @@ from bootsmith.tree.file_tree import FileTree
 
 
 class Survey(NamedTuple):
-    """``contents`` are what takes blocks, by inode, in the order in which they will lie on disk.
+    """``hashed`` are the directories of more than one block, by inode.
 
-    These are directories, symbolic links too long for their inode, and files.  ``block_count``
-    is what they and the attributes take, without the blocks that index extents.
+    ``contents`` are symbolic links too long for their inode, and then files, by inode, in the
+    order in which they will lie on disk, after the directories.  ``block_count`` is what all
+    these and the attributes take, without the blocks that index extents.
     """
 
     inventory: Inventory
     xattrs: dict[int, StoredXattrs]
+    hashed: dict[int, HashedDirectory]
     contents: dict[int, Content]
     block_count: int
+
+    def block_ranges(self) -> Iterator[tuple[int, tuple[BlockRange, ...]]]:
+        """What every inode takes that takes blocks, in the order of the disk."""
+        for number in self.inventory.directories:
+            found = self.hashed.get(number)
+            yield number, (BlockRange(0, found.block_count if found else 1),)
+        for number, content in self.contents.items():
+            yield number, block_ranges(content)
 
 
 def survey(tree: FileTree, options: Ext4Options) -> Survey:
     """Raises ``ImageError``, which names the path, for what ext4 cannot hold."""
     inventory = take_inventory(tree, created_s=options.created_s)
+    hashed = hash_large(inventory.directories, options.hash_seed)
     files: dict[int, Content] = {}
     contents: dict[int, Content] = {}
     xattrs: dict[int, StoredXattrs] = {}
     encoded: dict[Xattrs, StoredXattrs] = {}
-    block_count = 0
-    for number, data in _directories(inventory, options).items():
-        contents[number] = InlineBytes(data)
-        block_count += len(data) // BLOCK_BYTES
+    block_count = len(inventory.directories) - len(hashed)
+    block_count += sum(directory.block_count for directory in hashed.values())
     for path, number in inventory.numbers.items():
         entry = inventory.inodes[number]
         try:
@@ -77,7 +83,7 @@ def survey(tree: FileTree, options: Ext4Options) -> Survey:
         except ImageError as error:
             raise ImageError(f"{display(path) or '/'}: {error}", hint=error.hint) from error
     contents.update(files)
-    return Survey(inventory, xattrs, contents, block_count)
+    return Survey(inventory, xattrs, hashed, contents, block_count)
 
 
 def _check(entry: Inode) -> None:
@@ -87,35 +93,3 @@ def _check(entry: Inode) -> None:
             raise ImageError("the target of a symbolic link has 1 to 4095 bytes and no NUL")
     elif isinstance(entry, Device):
         encode_device(entry.major, entry.minor)
-
-
-def _directories(inventory: Inventory, options: Ext4Options) -> dict[int, bytes]:
-    """The blocks of every directory, checksums included."""
-    seeds = inode_seeds(list(inventory.directories), uuid_seed(options.uuid))
-    hashes = _hashes(inventory, options.hash_seed)
-    blocks: dict[int, list[bytes | bytearray]] = {}
-    unsealed: list[bytearray] = []
-    unsealed_seeds: list[int] = []
-    for (number, entries), seed in zip(inventory.directories.items(), seeds, strict=True):
-        if number in hashes:
-            nodes, leaves = hashed_directory(entries[:2], entries[2:], hashes[number], seed=seed)
-            blocks[number] = [*nodes, *leaves]
-        else:
-            leaves = [fill_block(entries)]
-            blocks[number] = [*leaves]
-        unsealed += leaves
-        unsealed_seeds += [seed] * len(leaves)
-    seal_blocks(unsealed_seeds, unsealed)
-    return {number: b"".join(parts) for number, parts in blocks.items()}
-
-
-def _hashes(inventory: Inventory, seed: bytes) -> dict[int, list[NameHash]]:
-    """The hashes of all names in directories that need an index, found in one go."""
-    large = {
-        number: entries[2:]
-        for number, entries in inventory.directories.items()
-        if sum(map(len, entries)) > ENTRIES_BYTES
-    }
-    names = [entry_name(entry) for entries in large.values() for entry in entries]
-    found = iter(hash_names(names, seed))
-    return {number: list(islice(found, len(entries))) for number, entries in large.items()}

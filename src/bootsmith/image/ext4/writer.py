@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bootsmith.image.ext4.canvas import Canvas
+from bootsmith.image.ext4.directory_writer import write_directories
 from bootsmith.image.ext4.journal import empty_journal
 from bootsmith.image.ext4.metadata import metadata_blocks
 from bootsmith.image.ext4.options import Ext4Options
 from bootsmith.image.ext4.plan import Ext4Layout, plan_ext4
 from bootsmith.image.ext4.structures import JOURNAL_INODE
+from bootsmith.image.ext4.superblock import uuid_seed
 from bootsmith.model.streams import BlobSource, ByteSink
 from bootsmith.tree.entry import Content, InlineBytes
 from bootsmith.tree.file_tree import FileTree
@@ -46,7 +49,7 @@ def write_layout(layout: Ext4Layout, blobs: BlobSource, sink: ByteSink) -> Ext4S
     metadata.reverse()
     placement = layout.placement
     next_number = metadata[-1].number
-    for inode, content in _contents(layout).items():
+    for inode, content in _contents(layout):
         for extent in placement.extents[inode]:
             while next_number < extent.physical:
                 number, make = metadata.pop()
@@ -60,13 +63,15 @@ def write_layout(layout: Ext4Layout, blobs: BlobSource, sink: ByteSink) -> Ext4S
     return _summary(layout)
 
 
-def _contents(layout: Ext4Layout) -> dict[int, Content]:
+def _contents(layout: Ext4Layout) -> Iterator[tuple[int, Content]]:
     """By inode, in the order of the disk."""
-    journal_blocks = layout.placement.journal_blocks
-    if not journal_blocks:
-        return layout.survey.contents
-    journal = InlineBytes(empty_journal(journal_blocks, layout.options.uuid))
-    return {JOURNAL_INODE: journal, **layout.survey.contents}
+    survey, uuid = layout.survey, layout.options.uuid
+    if layout.placement.journal_blocks:
+        yield JOURNAL_INODE, InlineBytes(empty_journal(layout.placement.journal_blocks, uuid))
+    directories = survey.inventory.directories
+    for number, data in write_directories(directories, survey.hashed, seed=uuid_seed(uuid)):
+        yield number, InlineBytes(data)
+    yield from survey.contents.items()
 
 
 def _summary(layout: Ext4Layout) -> Ext4Summary:
