@@ -15,6 +15,8 @@
     │   ├── ArchiveError                .member .offset
     │   │   └── UnsafePath
     │   ├── InvalidImage                .failures: what does not agree with the manifest
+    │   ├── ImageNotFound               .selector .similar
+    │   ├── AmbiguousImage              .selector .candidates
     │   ├── ImageFull                   .needed_bytes .size_bytes
     │   └── StepFailed                  .step .exit_code .output_tail
     ├── HostError
@@ -175,6 +177,28 @@ class InvalidImage(ImageError):
     ) -> None:
         super().__init__("\n".join([message, *(f"  {one}" for one in failures)]), hint=hint)
         self.failures = failures
+
+
+class ImageNotFound(ImageError):
+    """No image is called ``selector``; ``similar`` are names that may have been meant."""
+
+    def __init__(
+        self, message: str, *, selector: str, similar: tuple[str, ...] = (), hint: str | None = None
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.selector = selector
+        self.similar = similar
+
+
+class AmbiguousImage(ImageError):
+    """Several images could be meant by ``selector``; they are in ``candidates``."""
+
+    def __init__(
+        self, message: str, *, selector: str, candidates: tuple[str, ...], hint: str | None = None
+    ) -> None:
+        super().__init__("\n".join([message, *(f"  {one}" for one in candidates)]), hint=hint)
+        self.selector = selector
+        self.candidates = candidates
 
 
 class ImageFull(ImageError):

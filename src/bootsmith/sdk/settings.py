@@ -1,6 +1,8 @@
 """What the user's environment says, read in one place.
 
 ``BOOTSMITH_CACHE_DIR``      where the store is (else ``$XDG_CACHE_HOME/bootsmith``)
+``BOOTSMITH_IMAGE_STORE``    where the library of images is (else ``$GONDOLIN_IMAGE_STORE``,
+                             else ``$XDG_DATA_HOME/bootsmith/images``)
 ``BOOTSMITH_GUEST_DIR``      the image that is meant when none is named
 ``BOOTSMITH_DEBIAN_MIRROR``  the mirror of Debian's archive
 ``BOOTSMITH_DEBIAN_SECURITY_MIRROR``  the mirror of its security archive
@@ -27,6 +29,17 @@ def cache_folder() -> Path:
     if base := variables.get("XDG_CACHE_HOME"):
         return user_path(base) / "bootsmith"
     return home_folder() / ".cache" / "bootsmith"
+
+
+def image_store_folder() -> Path:
+    """Where the library of images is."""
+    variables = environment()
+    for name in ("BOOTSMITH_IMAGE_STORE", "GONDOLIN_IMAGE_STORE"):
+        if named := variables.get(name):
+            return user_path(named)
+    if base := variables.get("XDG_DATA_HOME"):
+        return user_path(base) / "bootsmith" / "images"
+    return home_folder() / ".local" / "share" / "bootsmith" / "images"
 
 
 def default_image_folder() -> Path:

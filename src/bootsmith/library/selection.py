@@ -1,0 +1,156 @@
+"""What a user means by a word: an existing folder, a build id, a name, or part of a build id."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from pathlib import Path
+
+from bootsmith.errors import AmbiguousImage, HostError, ImageError, ImageNotFound, PlatformNotFound
+from bootsmith.host.files import user_path
+from bootsmith.library.reference import (
+    Reference,
+    is_build_id,
+    is_build_id_prefix,
+    parse_or_none,
+)
+from bootsmith.library.shelf import Shelf
+from bootsmith.manifest.manifest import MANIFEST_NAME
+from bootsmith.model.arch import Arch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selected:
+    """An image found.  ``build_id`` and ``reference`` are known if it lies in the library."""
+
+    folder: Path
+    build_id: str | None = None
+    reference: Reference | None = None
+    arch: Arch | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """Finds images on ``shelf``; of several architectures it prefers ``host``, this machine's."""
+
+    shelf: Shelf
+    host: Arch
+
+    def find(self, selector: str | Path, *, arch: Arch | None = None) -> Selected:
+        """The image that ``selector`` means.
+
+        In this order: an existing folder, a whole build id, a name with or without a tag, the
+        beginning of a build id.  A name without ``arch`` means the image for this machine, or
+        else the only one there is.
+
+        Raises ``ImageNotFound`` with similar names, ``AmbiguousImage`` with all that could be
+        meant, ``PlatformNotFound`` when the name has no image for ``arch``.
+        """
+        folder = _existing(selector)
+        if folder is None:
+            return self.find_in_library(str(selector), arch=arch)
+        if not folder.is_dir():
+            raise ImageError(
+                f"{folder} is a file, an image is a folder",
+                hint=f"bring an archive into the library with: bootsmith image import {selector}",
+            )
+        if not (folder / MANIFEST_NAME).exists():
+            self._refuse_shadow(folder, str(selector))
+        return Selected(folder=folder)
+
+    def find_in_library(self, selector: str, *, arch: Arch | None = None) -> Selected:
+        """As ``find``, folders beside the library left aside."""
+        if is_build_id(selector):
+            if self.shelf.holds(selector):
+                return self._object(selector)
+            raise ImageNotFound(
+                f"no image in the library has the build id {selector}",
+                selector=selector,
+                hint="bootsmith image ls shows all",
+            )
+        reference = parse_or_none(selector)
+        if reference is not None and self.shelf.arches_of(reference):
+            return self._named(reference, arch)
+        if is_build_id_prefix(selector):
+            found = [one for one in self.shelf.build_ids() if one.startswith(selector)]
+            if len(found) == 1:
+                return self._object(found[0])
+            if found:
+                raise AmbiguousImage(
+                    f"{len(found)} build ids begin with {selector}",
+                    selector=selector,
+                    candidates=tuple(found),
+                    hint="give more of it",
+                )
+        raise self._not_found(selector, reference)
+
+    def _object(self, build_id: str) -> Selected:
+        return Selected(folder=self.shelf.object_folder(build_id), build_id=build_id)
+
+    def _named(self, reference: Reference, arch: Arch | None) -> Selected:
+        available = self.shelf.arches_of(reference)
+        wanted = arch or (self.host if self.host in available else None)
+        if wanted is None and len(available) == 1:
+            (wanted,) = available
+        if wanted is None or wanted not in available:
+            has = ", ".join(str(one) for one in available)
+            raise PlatformNotFound(
+                f"{reference} has no image for {wanted or self.host}, only for {has}",
+                hint=f"build or import one for {wanted or self.host}, or say --arch {available[0]}",
+            )
+        build_id = self.shelf.build_id_of(reference, wanted)
+        if build_id is None or not self.shelf.holds(build_id):
+            raise ImageNotFound(
+                f"{reference} means the image {build_id}, which is no longer in the library",
+                selector=str(reference),
+                hint=f"build or import it again, or forget it: bootsmith image rm {reference}",
+            )
+        folder = self.shelf.object_folder(build_id)
+        return Selected(folder=folder, build_id=build_id, reference=reference, arch=wanted)
+
+    def _not_found(self, selector: str, reference: Reference | None) -> ImageNotFound:
+        labels = sorted({str(label.reference) for label in self.shelf.labels()})
+        similar = tuple(_similar(selector, labels))
+        hint = f"did you mean {' or '.join(similar)}?" if similar else None
+        if hint is None:
+            hint = (
+                "bootsmith image ls shows what there is"
+                if labels
+                else "the library is empty: bootsmith build --tag NAME makes an image"
+            )
+        what = "" if reference else ", and it cannot be a name either"
+        return ImageNotFound(
+            f"there is no folder and no image in the library called {selector}{what}",
+            selector=selector,
+            similar=similar,
+            hint=hint,
+        )
+
+    def _refuse_shadow(self, folder: Path, selector: str) -> None:
+        """A folder that is no image must not silently stand before an image of that name."""
+        reference = parse_or_none(selector)
+        if reference is not None and self.shelf.arches_of(reference):
+            raise ImageError(
+                f"{folder} holds no image, and stands before the image {reference}",
+                hint=f"write {reference} to mean the one in the library",
+            )
+
+
+def _existing(selector: str | Path) -> Path | None:
+    try:
+        path = user_path(selector)
+    except HostError:
+        return None  # the home of nobody, a NUL: no folder; whether it is a name is seen later
+    return path if str(selector) and path.exists() else None
+
+
+def _similar(selector: str, labels: list[str]) -> list[str]:
+    """Labels like ``selector``, which may have been written without a tag."""
+    if ":" in selector:
+        near = difflib.get_close_matches(selector, labels, n=3)
+        return near or [
+            one for one in labels if one.rpartition(":")[0] == selector.rpartition(":")[0]
+        ]
+    names = {one.rpartition(":")[0] for one in labels}
+    near = difflib.get_close_matches(selector, sorted(names), n=3)
+    return [one for name in near for one in labels if one.rpartition(":")[0] == name][:3]

@@ -1,0 +1,71 @@
+"""Small images that are right in every respect that ``verify`` looks at."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from bootsmith.image.initramfs import write_initramfs
+from bootsmith.manifest.manifest import (
+    INITRAMFS_NAME,
+    KERNEL_NAME,
+    LOCK_NAME,
+    MANIFEST_NAME,
+    ROOTFS_NAME,
+    Artifact,
+    Manifest,
+    encode_manifest,
+)
+from bootsmith.model.arch import Arch
+from bootsmith.model.digest import Digest
+from bootsmith.model.streams import BytesSink
+from tests.support.ext4_images import file_of, image_bytes, tree_of
+from tests.support.kernel_shapes import arm64_image, bzimage
+from tests.support.memory_blobs import MemoryBlobs
+
+_NAMES = {"kernel": KERNEL_NAME, "initramfs": INITRAMFS_NAME, "rootfs": ROOTFS_NAME}
+
+
+def write_small_image(
+    folder: Path, text: str = "hello", *, arch: Arch = Arch.X86_64, **fields: Any
+) -> Manifest:
+    """An image whose root file system holds ``text`` and 4 MiB of nothing; returns its manifest.
+
+    Images of one architecture share their kernel and initramfs.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    tree = tree_of({b"hello.txt": file_of(text.encode())})
+    initramfs = BytesSink()
+    write_initramfs(tree_of({b"init": file_of(b"#!")}), blobs=MemoryBlobs(), sink=initramfs)
+    files = {
+        "kernel": bzimage(b"") if arch is Arch.X86_64 else arm64_image(),
+        "initramfs": bytes(initramfs.data),
+        "rootfs": image_bytes(tree, free_bytes=4 << 20),
+    }
+    artifacts = {}
+    for key, data in files.items():
+        write_with_holes(folder / _NAMES[key], data)
+        artifacts[key] = Artifact(name=_NAMES[key], digest=Digest.of(data), size_bytes=len(data))
+    manifest = Manifest(
+        **{
+            "arch": arch,
+            "build_time": "2024-01-01T00:00:00Z",
+            "artifacts": artifacts,
+            "config": {"arch": arch.value, "distro": "debian"},
+            "record": {"packages": {"hello": "1.0"}},
+            **fields,
+        }
+    )
+    (folder / LOCK_NAME).write_text("{}\n")
+    (folder / MANIFEST_NAME).write_bytes(encode_manifest(manifest))
+    return manifest
+
+
+def write_with_holes(path: Path, data: bytes) -> None:
+    with path.open("wb") as file:
+        for start in range(0, len(data), 4096):
+            block = data[start : start + 4096]
+            if any(block):
+                file.seek(start)
+                file.write(block)
+        file.truncate(len(data))
