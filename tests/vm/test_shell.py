@@ -39,11 +39,14 @@ def test_a_session() -> None:
         (b"ready", b"stty size\r"),
         (b"30 90", Resized(rows=40, columns=100)),
         (b"30 90", b"stty size\r"),
-        (b"40 100", b"sleep 60\r"),
-        (b"sleep 60", b"\x03"),
-        (b"sleep 60", b"exit 7\r"),
+        # A Ctrl-C also throws away what the shell has not read yet, so each line waits for a
+        # sign that the one before has arrived, not for its echo; and the sign comes from the
+        # command itself, which the shell has made the terminal's foreground by then.
+        (b"40 100", b"sh -c 'echo go-$((40+2)); exec sleep 60'\r"),
+        (b"go-42", b"\x03"),
+        (b"<130>", b"exit 7\r"),
     )
-    command = ["/bin/sh", "-c", "PS1='$ '; export PS1; echo ready; exec /bin/sh -i"]
+    command = ["/bin/sh", "-c", "PS1='<$?>'; export PS1; echo ready; exec /bin/sh -i"]
     with connected_agent() as agent:
         result = run_on_terminal(agent, screen, command, env={"ENV": ""})
     assert result.exit_code == 7
