@@ -1,240 +1,228 @@
 """What a user may ask for, as one value.
 
-Names and meanings of the fields are those of Gondolin's build config where it has them;
-``debian``, ``kernel``, ``files`` and ``hostname`` are ours.
-In the file the names are in camel case.
+Names, defaults and meanings of the fields are those of Gondolin's build config where it has
+them; ``debian``, ``kernel``, ``files``, ``users``, ``ssh``, ``build``, ``outputs`` and
+``hostname`` are ours.  In the file the names are in camel case.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
-from pydantic.alias_generators import to_camel
+from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
-from bootsmith.errors import ConfigError, UnsafePath
-from bootsmith.model.arch import Arch
-from bootsmith.model.guest_path import guest_path
+from bootsmith.config.distributions import (
+    AlpineConfig,
+    DebianConfig,
+    DebianPackage,
+    OciConfig,
+)
+from bootsmith.config.fields import (
+    AbsolutePath,
+    Architecture,
+    Environment,
+    Flag,
+    HostName,
+    HostPath,
+    Label,
+    Mode,
+    Part,
+    Text,
+    Whole,
+)
+from bootsmith.config.logins import SshConfig, UserConfig
 
-_ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_HOSTNAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
-_SUITE = re.compile(r"[a-z0-9][a-z0-9./_-]*")
-_COMPONENT = re.compile(r"[a-z0-9][a-z0-9./-]*")
-# As apt-get takes them; ``sources.debian.request`` reads the same.
-_PACKAGE = re.compile(r"[a-z0-9][a-z0-9.+-]+?(=[A-Za-z0-9.+:~-]+|/[A-Za-z0-9._-]+|-)?")
-_MIRROR = re.compile(r"(https?://[^/\s?#]+|file:///)[^\s?#]*")
-_LABEL_BYTES = 16
-# What the shell that reads them gives a meaning, or forbids to change.
-_SHELLS_OWN = frozenset({"IFS", "OPTIND", "PPID", "PS4", "UID", "EUID", "BASHOPTS", "SHELLOPTS"})
-
-
-class _Part(BaseModel):
-    """Frozen, in camel case outside; unknown keys are kept so that they can be told."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="allow", alias_generator=to_camel, populate_by_name=True
-    )
-
-
-def _arch(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    try:
-        return Arch.parse(value)
-    except ConfigError as error:
-        raise ValueError(f"{error.problems[0].message}: {error.problems[0].suggestion}") from None
+_SECRET = frozenset({"build"})
+"""Parts that exist while the image is built and are never written down."""
 
 
-def _environment(value: object) -> object:
-    """``{"A": "1"}`` or ``["A=1"]``, as a mapping."""
-    if isinstance(value, (list, tuple)):
-        pairs: dict[str, str] = {}
-        for item in value:
-            if not isinstance(item, str) or "=" not in item:
-                raise ValueError(f"{item!r} is not of the form NAME=value")
-            name, _, text = item.partition("=")
-            pairs[name] = text
-        return pairs
-    return value
-
-
-def _environment_names(value: Mapping[str, str]) -> Mapping[str, str]:
-    for name, text in value.items():
-        if not _ENV_NAME.fullmatch(name):
-            raise ValueError(f"{name!r} is not a name a shell can export")
-        if name in _SHELLS_OWN:
-            raise ValueError(f"{name} belongs to the shell and cannot be set")
-        if "\0" in _text(text):
-            raise ValueError(f"the value of {name} holds a NUL character")
-    return dict(sorted(value.items()))
-
-
-def _absolute(value: str) -> str:
-    if not value.startswith("/"):
-        raise ValueError(f"{value!r} is not an absolute path inside the guest")
-    try:
-        guest_path(value)
-    except UnsafePath as error:
-        raise ValueError(str(error)) from error
-    return value
-
-
-def _matches(pattern: re.Pattern[str], what: str) -> AfterValidator:
-    def check(value: str) -> str:
-        if not pattern.fullmatch(value):
-            raise ValueError(f"{value!r} is not {what}")
-        return value
-
-    return AfterValidator(check)
-
-
-def _text(value: str) -> str:
-    """Text that can be written to a file.  Raises ``ValueError`` for half a surrogate pair."""
-    try:
-        value.encode()
-    except UnicodeEncodeError as error:
-        raise ValueError(f"holds {value[error.start]!r}, which is no character") from error
-    return value
-
-
-def _host_path(value: str) -> str:
-    if not value or "\0" in _text(value):
-        raise ValueError(f"{value!r} is not a path")
-    return value
-
-
-def _label(value: str) -> str:
-    if len(value.encode()) > _LABEL_BYTES:
-        raise ValueError(f"{value!r} is longer than the {_LABEL_BYTES} bytes ext4 has for it")
-    return value
-
-
-def _mode(value: object) -> object:
-    """``"0755"`` (octal, as chmod takes it) or a number."""
-    if isinstance(value, str):
-        try:
-            return int(value, 8)
-        except ValueError:
-            raise ValueError(f"{value!r} is not an octal mode such as '0755'") from None
-    return value
-
-
-Environment: TypeAlias = Annotated[
-    Mapping[str, str], BeforeValidator(_environment), AfterValidator(_environment_names)
-]
-AbsolutePath: TypeAlias = Annotated[str, AfterValidator(_absolute)]
-PackageRequest: TypeAlias = Annotated[str, _matches(_PACKAGE, "a Debian package request")]
-Component: TypeAlias = Annotated[str, _matches(_COMPONENT, "a component of an archive")]
-MirrorAddress: TypeAlias = Annotated[
-    str, _matches(_MIRROR, "an http, https or file address such as http://ftp.debian.org/debian")
-]
-HostPath: TypeAlias = Annotated[str, AfterValidator(_host_path)]
-Text: TypeAlias = Annotated[str, AfterValidator(_text)]
-Mode: TypeAlias = Annotated[
-    int,
-    BeforeValidator(_mode),
-    Field(ge=0, le=0o7777),
-    PlainSerializer(lambda mode: f"{mode:04o}", return_type=str),
-]
-
-
-class DebianConfig(_Part):
-    """Where Debian comes from and which of its packages are wanted."""
-
-    suite: Annotated[str, _matches(_SUITE, "a suite name")] = "bookworm"
-    components: tuple[Component, ...] = ("main",)
-    mirror: MirrorAddress | None = None
-    security_mirror: MirrorAddress | None = None
-    keys: tuple[HostPath, ...] = ()
-    """Files with OpenPGP public keys that are trusted beside Debian's own."""
-    updates: bool = True
-    """Take ``<suite>-updates`` and ``<suite>-security`` too."""
-    packages: tuple[PackageRequest, ...] = ()
-    recommends: bool = False
-
-
-class KernelConfig(_Part):
+class KernelConfig(Part):
     """Which kernel, and how many of its modules go into the root file system."""
 
-    package: PackageRequest | None = None
+    package: DebianPackage | None = None
+    """The kernel's package or metapackage (Debian; Alpine has `alpine.kernelPackage`)."""
     modules: Literal["default", "all", "none"] = "default"
+    """Modules in the root file system; `default` is what a virtual machine can use."""
 
 
-class RootfsConfig(_Part):
+class RootfsConfig(Part):
     """The root file system image."""
 
-    label: Annotated[str, AfterValidator(_label)] = "gondolin-root"
-    size_mb: Annotated[int, Field(gt=0, le=16 << 20)] | None = None
-    """A fixed size in MiB; left out, it is the content plus ``free_mb``."""
-    free_mb: Annotated[int, Field(ge=0, le=1 << 20)] = 256
+    label: Label = "gondolin-root"
+    """The volume's label, 16 bytes at most."""
+    size_mb: Annotated[Whole, Field(gt=0, le=16 << 20)] | None = None
+    """A fixed size in MiB; left out, it is the content plus `freeMb`."""
+    free_mb: Annotated[Whole, Field(ge=0, le=1 << 20)] = 256
+    """Free space in MiB when the size is not fixed; it is a hole on disk."""
     profile: Literal["rw", "ro"] = "rw"
+    """`rw` has a journal and can grow; `ro` is as small as it goes."""
 
 
-class InitConfig(_Part):
-    """Scripts of the user's in place of, or after, ours; paths on this machine."""
+class InitConfig(Part):
+    """Scripts of the user's in place of, or beside, ours; paths on this machine."""
 
     rootfs_init: HostPath | None = None
+    """A program in place of the root file system's `/init`."""
     initramfs_init: HostPath | None = None
+    """A program in place of the initramfs' `/init`."""
     rootfs_init_extra: HostPath | None = None
+    """A shell script that `/init` reads before the agent starts."""
 
 
-class RuntimeDefaults(_Part):
+class RuntimeDefaults(Part):
+    """What a host does with the image unless it is told otherwise."""
+
     rootfs_mode: Literal["readonly", "memory", "cow"] | None = None
+    """What becomes of a guest's writes: refused, kept in memory, kept in an overlay; left out,
+    `cow`."""
 
 
-class CopyConfig(_Part):
+class CopyConfig(Part):
     """A file or folder of this machine, and the place in the guest it is copied to."""
 
     src: HostPath
+    """The file or folder."""
     dest: AbsolutePath
+    """Where in the guest; a folder's contents are merged into it."""
 
 
-class PostBuildConfig(_Part):
+class PostBuildConfig(Part):
+    """What happens to the root file system after its packages are installed."""
+
     copy_: Annotated[tuple[CopyConfig, ...], Field(alias="copy")] = ()
+    """Files and folders of the host, copied in before the commands."""
     commands: tuple[Text, ...] = ()
+    """Commands run in order by `/bin/sh -lc` in the image, with network."""
 
 
-class FileConfig(_Part):
+class ContainerConfig(Part):
+    """The build environment that another builder would use; carried out by a later issue."""
+
+    force: Flag = False
+    """Run commands in a container even where that is not needed."""
+    image: Text = "alpine:3.23"
+    """The container's image."""
+    runtime: Literal["docker", "podman"] | None = None
+    """The container runtime; left out, whichever is there."""
+
+
+class FileConfig(Part):
     """A file written into the guest."""
 
     path: AbsolutePath
+    """Where in the guest."""
     content: Text
+    """What is in it."""
     mode: Mode = 0o644
-    uid: Annotated[int, Field(ge=0, le=0xFFFF_FFFE)] = 0
-    gid: Annotated[int, Field(ge=0, le=0xFFFF_FFFE)] = 0
+    """Octal digits in quotes, as chmod takes them."""
+    owner: Annotated[
+        str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*(:[A-Za-z0-9_][\w.-]*)?$")
+    ] = "root"
+    """`user`, `user:group`, or numbers; a user alone brings their own group."""
 
 
-class BuildConfig(_Part):
+class BuildFileConfig(Part):
+    """A file of this machine that the commands see and the image does not get."""
+
+    src: HostPath
+    """The file."""
+    dest: AbsolutePath
+    """Where the commands find it; it covers what the image has there."""
+
+
+class BuildAccessConfig(Part):
+    """What commands need to reach out: an index, a proxy, its authority.  In no image."""
+
+    env: Environment = Field(default_factory=dict)
+    """Variables of `postBuild.commands`, and of nothing else."""
+    files: tuple[BuildFileConfig, ...] = ()
+    """Files that `postBuild.commands` see, and nothing else does."""
+
+
+def _output(value: object) -> object:
+    return {"format": value} if isinstance(value, str) else value
+
+
+class OutputConfig(Part):
+    """A form in which the root file system is written."""
+
+    format: Literal["ext4"]
+    """The format; today `ext4`."""
+
+
+class BuildConfig(Part):
     """Everything a build needs to know.  ``arch`` left out is the host's own."""
 
-    arch: Annotated[Arch, BeforeValidator(_arch)] | None = None
-    distro: Literal["debian"] = "debian"
+    image_name: Text | None = None
+    """A name for people; it decides nothing."""
+    arch: Architecture | None = None
+    """The guest's architecture; left out, this machine's (`amd64`, `arm64` are understood)."""
+    distro: Literal["alpine", "debian"] = "debian"
+    """The distribution; left out, the one that has a part in the config, else Debian."""
     env: Environment = Field(default_factory=dict)
-    hostname: Annotated[str, _matches(_HOSTNAME, "a host name")] = "bootsmith"
+    """Environment of every command in the guest: an object, or a list of `NAME=value`."""
+    hostname: HostName = "bootsmith"
+    """The guest's host name."""
+    alpine: AlpineConfig = AlpineConfig()
     debian: DebianConfig = DebianConfig()
+    oci: OciConfig | None = None
     kernel: KernelConfig = KernelConfig()
     rootfs: RootfsConfig = RootfsConfig()
     init: InitConfig = InitConfig()
     runtime_defaults: RuntimeDefaults = RuntimeDefaults()
     post_build: PostBuildConfig = PostBuildConfig()
+    container: ContainerConfig = ContainerConfig()
+    sandboxd_path: HostPath | None = None
+    """A program in place of our sandboxd."""
+    sandboxfs_path: HostPath | None = None
+    """A program in place of our sandboxfs."""
+    sandboxssh_path: HostPath | None = None
+    """A program in place of our sandboxssh."""
+    sandboxingress_path: HostPath | None = None
+    """A program in place of our sandboxingress."""
     files: tuple[FileConfig, ...] = ()
+    """Files written into the image, before the commands."""
+    users: tuple[UserConfig, ...] = ()
+    """Users of the guest, made before the commands."""
+    ssh: SshConfig | None = None
+    build: BuildAccessConfig = BuildAccessConfig()
+    outputs: tuple[
+        Annotated[
+            OutputConfig,
+            BeforeValidator(_output),
+            WithJsonSchema(
+                {
+                    "anyOf": [
+                        {"type": "string", "enum": ["ext4"]},
+                        {
+                            "type": "object",
+                            "properties": {"format": {"type": "string", "enum": ["ext4"]}},
+                            "required": ["format"],
+                            "additionalProperties": False,
+                        },
+                    ]
+                }
+            ),
+        ],
+        ...,
+    ] = (OutputConfig(format="ext4"),)
+    """Forms in which the root file system is written: a format's name, or an object with
+    `format`."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _distro_of_the_parts(cls, fields: object) -> object:
+        if not isinstance(fields, Mapping) or "distro" in fields or "debian" in fields:
+            return fields
+        if "alpine" in fields or "oci" in fields:
+            return {**fields, "distro": "alpine"}
+        return fields
 
     def as_json(self) -> dict[str, Any]:
-        """The config as it stands in a file: camel case, nothing that is only a default."""
-        fields: dict[str, Any] = self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+        """The config as the manifest keeps it: camel case, nothing that is only a default, and
+        nothing of ``build``."""
+        fields: dict[str, Any] = self.model_dump(
+            mode="json", by_alias=True, exclude_defaults=True, exclude=set(_SECRET)
+        )
         return {**fields, "arch": str(self.arch) if self.arch else None, "distro": self.distro}
-
-
-def unknown_keys(part: BaseModel, pointer: str = "") -> list[str]:
-    """The dotted paths of keys that no field of the config has."""
-    found = [f"{pointer}{name}" for name in part.model_extra or {}]
-    for name, field in type(part).model_fields.items():
-        value = getattr(part, name)
-        for index, item in enumerate(value if isinstance(value, tuple) else (value,)):
-            if isinstance(item, BaseModel):
-                label = field.alias or name
-                where = f"{label}[{index}]" if isinstance(value, tuple) else label
-                found += unknown_keys(item, f"{pointer}{where}.")
-    return [name for name in found if name != "$schema"]

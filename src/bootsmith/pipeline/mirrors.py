@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bootsmith.config.build_config import DebianConfig
+from bootsmith.config.distributions import DebianConfig
 from bootsmith.errors import ImageError
 from bootsmith.host.apt_sources import read_apt_sources
 from bootsmith.host.http import HttpClient

@@ -55,8 +55,6 @@ def _steps(request: BuildRequest, lock: Lock, bench: Workbench) -> Iterator[Step
         yield CopyIn(layer=take_in(source, bench.store), target=item.dest)
     for file in config.files:
         kept = bench.store.add_blob([file.content.encode()])
-        yield WriteFile(
-            path=file.path, content=kept.digest, mode=file.mode, uid=file.uid, gid=file.gid
-        )
+        yield WriteFile(path=file.path, content=kept.digest, mode=file.mode, owner=file.owner)
     for command in config.post_build.commands:
         yield RunCommand(command=command, network=True)

@@ -10,9 +10,11 @@ from bootsmith.model.canonical_json import digest_of
 from bootsmith.model.digest import Digest
 from bootsmith.model.guest_path import ancestors, guest_path
 from bootsmith.pipeline.copy_in import copy_in, require_folders
+from bootsmith.pipeline.owners import owner_ids
 from bootsmith.pipeline.workbench import Workbench
 from bootsmith.plan.build_plan import CopyIn, RunCommand, Step, WriteFile
 from bootsmith.sandbox.executor import SandboxCommand, SandboxJob, TemporaryFile
+from bootsmith.tree.accounts import read_accounts
 from bootsmith.tree.entry import BlobSlice, Directory, Member, Metadata, RegularFile
 from bootsmith.tree.file_tree import FileTree
 from bootsmith.tree.layer import Layer, overlay, read_layer, with_parents
@@ -67,8 +69,9 @@ class StepRunner:
 
     def _write_file(self, tree: FileTree, step: WriteFile) -> FileTree:
         source = self.bench.store.open_blob(step.content)
+        uid, gid = owner_ids(step.owner, read_accounts(tree, blobs=self.bench.store))
         entry = RegularFile(
-            Metadata(step.mode, step.uid, step.gid, self.epoch_s * _BILLION),
+            Metadata(step.mode, uid, gid, self.epoch_s * _BILLION),
             BlobSlice(step.content, 0, source.size_bytes),
         )
         path = guest_path(step.path)

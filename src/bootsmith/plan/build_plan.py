@@ -54,13 +54,12 @@ class CopyIn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WriteFile:
-    """Write one file."""
+    """Write one file.  ``owner`` is ``user[:group]``, by names of the image or numbers."""
 
     path: str
     content: Digest
     mode: int
-    uid: int = 0
-    gid: int = 0
+    owner: str = "root"
 
     def as_json(self) -> Json:
         return {
@@ -68,8 +67,7 @@ class WriteFile:
             "path": self.path,
             "content": str(self.content),
             "mode": self.mode,
-            "uid": self.uid,
-            "gid": self.gid,
+            "owner": self.owner,
         }
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from bootsmith.config.build_config import BuildConfig, DebianConfig
+from bootsmith.config.build_config import BuildConfig
+from bootsmith.config.distributions import DebianConfig
 from bootsmith.errors import ImageError
 from bootsmith.model.arch import Arch
 from bootsmith.model.canonical_json import digest_of

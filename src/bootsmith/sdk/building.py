@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from bootsmith.config.build_config import BuildConfig
-from bootsmith.config.parse import parse_config, parse_text, unknown_key_problems
+from bootsmith.config.parse import parse_config
 from bootsmith.config.preset_files import DEFAULT_PRESET, preset_text
+from bootsmith.config.text import parse_text
+from bootsmith.config.unknown_keys import unknown_key_problems
 from bootsmith.errors import ConfigError, HostError, Problem
 from bootsmith.host.clock import now_s
 from bootsmith.host.environment import environment, host_arch
@@ -31,6 +33,8 @@ from bootsmith.sdk.settings import cache_folder, source_date_epoch
 from bootsmith.sources.debian.trust import debian_keyring
 from bootsmith.store.blobs import Store
 from bootsmith.store.fetch import Fetcher
+
+_PACKAGE_LISTS = {"alpine": ("alpine", "rootfsPackages"), "debian": ("debian", "packages")}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,13 +117,36 @@ def load_config(
             origin, fields, folder = str(config), _read_config(path), path.parent
         else:
             origin, fields = "the config", dict(config)
-        loaded = parse_config(fields, origin=origin)
-        _tell_unknown_keys(loaded, origin, options, reporter)
+        loaded = parse_config(fields, origin=origin, strict=options.strict)
+        for problem in unknown_key_problems(fields):
+            reporter.warning(f"{origin}: {problem}")
     if options.include:
-        fields = json.loads(loaded.model_dump_json(by_alias=True))
-        fields["debian"]["packages"] += list(options.include)
-        loaded = parse_config(fields, origin="--include")
+        loaded = _with_packages(loaded, options.include)
+    _require_carried_out(loaded)
     return loaded, folder
+
+
+def _with_packages(config: BuildConfig, packages: tuple[str, ...]) -> BuildConfig:
+    """``config`` with more packages of its distribution."""
+    part, key = _PACKAGE_LISTS[config.distro]
+    fields = json.loads(config.model_dump_json(by_alias=True))
+    fields[part][key] += list(packages)
+    return parse_config(fields, origin="--include")
+
+
+def _require_carried_out(config: BuildConfig) -> None:
+    """Raises ``ConfigError`` for what is understood and not done yet, before any work."""
+    problems = []
+    if config.distro == "alpine":
+        problems.append(Problem(pointer="distro", message="Alpine images cannot be built yet"))
+    if config.oci is not None:
+        problems.append(Problem(pointer="oci", message="OCI images cannot be built from yet"))
+    if problems:
+        raise ConfigError(
+            "the config asks for what this version cannot do",
+            problems=tuple(problems),
+            hint="build from Debian's packages: --preset debian",
+        )
 
 
 def _keys(config: BuildConfig, folder: Path) -> Iterator[bytes]:
@@ -141,16 +168,6 @@ def _read_config(path: Path) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path} is not UTF-8 text") from error
     return parse_text(text, origin=str(path))
-
-
-def _tell_unknown_keys(
-    config: BuildConfig, origin: str, options: BuildOptions, reporter: Reporter
-) -> None:
-    problems = unknown_key_problems(config)
-    if problems and options.strict:
-        raise ConfigError(f"{origin} has unknown keys", problems=problems)
-    for problem in problems:
-        reporter.warning(f"{origin}: {problem}")
 
 
 def _read_lock(path: Path) -> Lock:

@@ -1,0 +1,114 @@
+"""The part of a config that says where the root file system comes from."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal, TypeAlias
+
+from bootsmith.config.fields import Flag, HostPath, MirrorAddress, Part, matches
+
+_SUITE = re.compile(r"[a-z0-9][a-z0-9./_-]*")
+_COMPONENT = re.compile(r"[a-z0-9][a-z0-9./-]*")
+# As apt-get takes them; ``sources.debian.request`` reads the same.
+_DEBIAN_PACKAGE = re.compile(r"[a-z0-9][a-z0-9.+-]+?(=[A-Za-z0-9.+:~-]+|/[A-Za-z0-9._-]+|-)?")
+# As apk-world(5) has them; ``sources.alpine.world`` reads the same.
+_ALPINE_PACKAGE = re.compile(r"!?[^\s!@<>=~]+(@[^\s@<>=~]+)?([<>=~]+[^\s<>=~]+)?")
+_ALPINE_VERSION = re.compile(r"v?[0-9]+\.[0-9]+([._-][A-Za-z0-9._-]+)?|edge|latest-stable")
+_ALPINE_BRANCH = re.compile(r"v[0-9]+\.[0-9]+|edge|latest-stable")
+_REPOSITORY = re.compile(
+    r"(@[^\s@<>=~]+\s+)?((https?|file)://\S+|(?!\.)[A-Za-z0-9._-]+(/(?!\.)[A-Za-z0-9._-]+)*)"
+)
+_FILE_NAME = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._+-]+")
+_RELEASE_TAG = re.compile(r"v[0-9]+(\.[0-9]+)*([.-][A-Za-z0-9.]+)?")
+_IMAGE = re.compile(r"[a-z0-9]\S*")
+_PLATFORM = re.compile(r"[a-z0-9]+/[a-z0-9_]+(/[a-z0-9]+)?")
+
+DebianPackage: TypeAlias = Annotated[str, matches(_DEBIAN_PACKAGE, "a Debian package request")]
+AlpinePackage: TypeAlias = Annotated[
+    str,
+    matches(
+        _ALPINE_PACKAGE,
+        "a request for an Alpine package, such as nodejs, nodejs~22, curl=8.5.0-r0, name@tag "
+        "or !name",
+    ),
+]
+KernelPackage: TypeAlias = Annotated[
+    str, matches(re.compile(r"[a-z0-9][^\s!<>]*"), "the name of a kernel's package")
+]
+Component: TypeAlias = Annotated[str, matches(_COMPONENT, "a component of an archive")]
+RepositoryName: TypeAlias = Annotated[
+    str, matches(_REPOSITORY, "a repository: main, edge/testing, an address, or '@tag' and one")
+]
+
+DEFAULT_ALPINE_PACKAGES = (
+    "linux-virt", "rng-tools", "bash", "ca-certificates", "curl", "nodejs", "npm", "uv", "python3",
+    "openssh",
+)  # fmt: skip
+
+
+class AlpineConfig(Part):
+    """Where Alpine comes from and which of its packages are wanted."""
+
+    version: Annotated[
+        str, matches(_ALPINE_VERSION, "a version of Alpine such as 3.23.0, or edge")
+    ] = "3.23.0"
+    """The version of Alpine; `edge` is the rolling one."""
+    branch: (
+        Annotated[str, matches(_ALPINE_BRANCH, "a branch of Alpine such as v3.23, or edge")] | None
+    ) = None
+    """The branch of the mirror; left out, that of `version`."""
+    mirror: MirrorAddress | None = None
+    """The mirror; `http`, `https` or `file`."""
+    kernel_package: KernelPackage = "linux-virt"
+    """The package with the kernel and its modules."""
+    kernel_image: Annotated[str, matches(_FILE_NAME, "the name of a file in /boot")] = (
+        "vmlinuz-virt"
+    )
+    """The kernel's file in `/boot` of that package."""
+    rootfs_packages: tuple[AlpinePackage, ...] = DEFAULT_ALPINE_PACKAGES
+    """Packages of the root file system, as apk takes them: `name`, `name~1.2`, `name=1.2-r0`,
+    `name@tag`, `!name`."""
+    initramfs_packages: tuple[AlpinePackage, ...] = ()
+    """Packages whose files go into the initramfs too."""
+    krunfw_version: Annotated[str, matches(_RELEASE_TAG, "a release tag such as v5.2.1")] = "v5.2.1"
+    """The release of libkrunfw that `krun-kernel` is taken from."""
+    repositories: tuple[RepositoryName, ...] = ("main", "community")
+    """Repositories: a name of the branch, `edge/testing`, or an address; `@tag` may stand
+    before it."""
+    keys: tuple[HostPath, ...] = ()
+    """Files with public keys (PEM, named as signatures name them) trusted beside Alpine's own."""
+
+
+class DebianConfig(Part):
+    """Where Debian comes from and which of its packages are wanted."""
+
+    suite: Annotated[str, matches(_SUITE, "a suite name such as bookworm")] = "bookworm"
+    """The release."""
+    components: tuple[Component, ...] = ("main",)
+    """Components of the archive."""
+    mirror: MirrorAddress | None = None
+    """The archive's mirror; `http`, `https` or `file`."""
+    security_mirror: MirrorAddress | None = None
+    """The security archive's mirror."""
+    keys: tuple[HostPath, ...] = ()
+    """Files with OpenPGP public keys trusted beside Debian's own."""
+    updates: Flag = True
+    """Take `<suite>-updates` and `<suite>-security` too."""
+    packages: tuple[DebianPackage, ...] = ()
+    """Packages beside the base set, as apt-get takes them: `name`, `name=version`, `name/suite`,
+    `name-`."""
+    recommends: Flag = False
+    """Follow Recommends."""
+
+
+class OciConfig(Part):
+    """An OCI image whose file system takes the place of the distribution's packages."""
+
+    image: Annotated[str, matches(_IMAGE, "an image reference such as docker.io/library/debian:12")]
+    """The image: `repo/name[:tag]` or `repo/name@sha256:…`."""
+    runtime: Literal["docker", "podman"] | None = None
+    """The container runtime that another builder would pull with; bootsmith needs none."""
+    platform: Annotated[str, matches(_PLATFORM, "a platform such as linux/arm64")] | None = None
+    """The platform; left out, that of `arch`."""
+    pull_policy: Literal["if-not-present", "always", "never"] = "if-not-present"
+    """When the registry is asked."""
