@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from bootsmith.config.build_config import RootfsConfig
-from bootsmith.host.files import FileSink, sha256_of_file
+from bootsmith.host.hashing_sink import HashingSink
 from bootsmith.image.ext4 import Ext4Options, Profile, write_ext4
 from bootsmith.image.initramfs import write_initramfs
 from bootsmith.manifest.manifest import INITRAMFS_NAME, KERNEL_NAME, ROOTFS_NAME, Artifact
@@ -41,19 +40,16 @@ def write_artifacts(
             lambda sink: write_initramfs(initramfs, blobs=blobs, sink=sink),
         ),
     }
-    # The digest of one file is computed while the next is written: hashing lets go of the
-    # interpreter's lock.
-    with ThreadPoolExecutor(1, thread_name_prefix="digest") as hashing:
-        pending = {}
-        for key, (name, write) in writers.items():
-            with FileSink(folder / name) as sink:
-                write(sink)
-                size_bytes = sink.position
-            pending[key] = (name, size_bytes, hashing.submit(sha256_of_file, folder / name))
-        return {
-            key: Artifact(name=name, digest=digest.result(), size_bytes=size_bytes)
-            for key, (name, size_bytes, digest) in sorted(pending.items(), key=_in_manifest)
-        }
+    # Hashing the root file system goes on while the small ones are written.
+    written = {}
+    for key, (name, write) in writers.items():
+        with HashingSink(folder / name) as sink:
+            write(sink)
+        written[key] = (name, sink)
+    return {
+        key: Artifact(name=name, digest=sink.digest(), size_bytes=sink.position)
+        for key, (name, sink) in sorted(written.items(), key=_in_manifest)
+    }
 
 
 def _in_manifest(item: tuple[str, object]) -> int:
