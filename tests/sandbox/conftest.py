@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from bootsmith.host.namespaces import SandboxKind, namespace_support
-from bootsmith.sandbox.executor import SandboxCommand, SandboxJob
+from bootsmith.model.guest_command import GuestCommand
+from bootsmith.sandbox.executor import SandboxJob
 from bootsmith.sandbox.namespace import NamespaceExecutor
 from bootsmith.tree.file_tree import FileTree
 from bootsmith.tree.layer import Layer
@@ -36,7 +37,7 @@ class Sandbox:
     def run(self, job: SandboxJob, tree: FileTree | None = None) -> Layer:
         return self.executor.run(
             tree or host_programs_tree(), job, blobs=self.blobs, on_output=self._print
-        )
+        ).layer
 
     def script(self, text: str, tree: FileTree | None = None) -> Layer:
         """Run a shell script, which must succeed."""
@@ -49,7 +50,7 @@ class Sandbox:
 def job(*scripts: str, **fields: object) -> SandboxJob:
     """A job of shell scripts, labelled ``script 1`` and so on."""
     commands = tuple(
-        SandboxCommand(argv=("/bin/sh", "-c", text), label=f"script {number}", env=ENVIRONMENT)
+        GuestCommand(argv=("/bin/sh", "-c", text), label=f"script {number}", env=ENVIRONMENT)
         for number, text in enumerate(scripts, start=1)
     )
     return SandboxJob(commands=commands, **fields)  # type: ignore[arg-type]

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from bootsmith.host.files import FileSource
+from bootsmith.model.guest_command import GuestCommand
 from bootsmith.model.guest_path import guest_path
 from bootsmith.model.streams import chunks
-from bootsmith.sandbox.executor import SandboxCommand, SandboxJob
+from bootsmith.sandbox.executor import SandboxJob
 from bootsmith.sources.debian.configure import ENVIRONMENT
 from bootsmith.store.blobs import Store
 from bootsmith.tree.contents import read_content
@@ -129,7 +130,7 @@ def test_every_package_is_installed(roots: Roots) -> None:
 
 @pytest.mark.parametrize("question", ["dpkg --audit", "dpkg --verify", "apt-get check -qq"])
 def test_dpkg_and_apt_find_nothing_wrong(roots: Roots, question: str) -> None:
-    command = SandboxCommand(argv=("sh", "-c", question), label=question, env=ENVIRONMENT)
+    command = GuestCommand(argv=("sh", "-c", question), label=question, env=ENVIRONMENT)
     printed = Printed()
     roots.sandbox.executor.run(
         roots.ours, SandboxJob(commands=(command,)), blobs=roots.store, on_output=printed

@@ -12,8 +12,9 @@ import pytest
 
 from bootsmith.errors import HostError, StepFailed
 from bootsmith.host.sandbox.process import SandboxProcess
+from bootsmith.model.guest_command import GuestCommand, GuestFile
 from bootsmith.model.guest_path import guest_path
-from bootsmith.sandbox.executor import SandboxCommand, SandboxJob, TemporaryFile
+from bootsmith.sandbox.executor import SandboxJob
 from bootsmith.tree.entry import InlineBytes, Metadata, RegularFile, Symlink
 from bootsmith.tree.file_tree import TreeBuilder
 from tests.sandbox.conftest import ENVIRONMENT, Sandbox, job
@@ -31,7 +32,7 @@ def test_no_command_changes_nothing(any_sandbox: Sandbox) -> None:
 
 
 def test_the_folder_is_the_commands(any_sandbox: Sandbox) -> None:
-    command = SandboxCommand(argv=("sh", "-c", "echo $PWD"), label="x", env=ENVIRONMENT, cwd="/etc")
+    command = GuestCommand(argv=("sh", "-c", "echo $PWD"), label="x", env=ENVIRONMENT, cwd="/etc")
     any_sandbox.run(SandboxJob(commands=(command,)))
     assert any_sandbox.lines == ["/etc"]
 
@@ -102,13 +103,13 @@ def test_a_command_that_a_signal_ends(any_sandbox: Sandbox) -> None:
 
 
 def test_a_program_that_is_not_there(any_sandbox: Sandbox) -> None:
-    command = SandboxCommand(argv=("no-such-program",), label="x", env=ENVIRONMENT)
+    command = GuestCommand(argv=("no-such-program",), label="x", env=ENVIRONMENT)
     with pytest.raises(StepFailed, match="x cannot be started: no-such-program: No such file"):
         any_sandbox.run(SandboxJob(commands=(command,)))
 
 
 def test_a_folder_that_is_not_there(any_sandbox: Sandbox) -> None:
-    command = SandboxCommand(argv=("id",), label="x", env=ENVIRONMENT, cwd="/nowhere")
+    command = GuestCommand(argv=("id",), label="x", env=ENVIRONMENT, cwd="/nowhere")
     with pytest.raises(StepFailed, match="cannot be started"):
         any_sandbox.run(SandboxJob(commands=(command,)))
 
@@ -118,7 +119,7 @@ def test_a_program_of_another_machine(any_sandbox: Sandbox) -> None:
     header = b"\x7fELF\x02\x01\x01".ljust(16, b"\0") + b"\x02\0" + b"\xf7\x7f" + bytes(44)
     builder = TreeBuilder(host_programs_tree())
     builder.put(guest_path("usr/bin/alien"), RegularFile(Metadata(0o755), InlineBytes(header)))
-    command = SandboxCommand(argv=("alien",), label="x", env=ENVIRONMENT)
+    command = GuestCommand(argv=("alien",), label="x", env=ENVIRONMENT)
     with pytest.raises(HostError, match="another architecture") as caught:
         any_sandbox.run(SandboxJob(commands=(command,)), builder.build())
     assert "qemu-user-static" in (caught.value.hint or "")
@@ -147,11 +148,11 @@ def test_an_error_in_the_callback_ends_everything(any_sandbox: Sandbox) -> None:
 
 
 FILES = (
-    TemporaryFile(
+    GuestFile(
         path=guest_path("usr/sbin/policy-rc.d"), content=b"#!/bin/sh\nexit 101\n", mode=0o755
     ),
-    TemporaryFile(path=guest_path("run/deep/script"), content=b"#!/bin/sh\necho ran\n", mode=0o755),
-    TemporaryFile(path=guest_path("etc/new"), content=b"new\n"),
+    GuestFile(path=guest_path("run/deep/script"), content=b"#!/bin/sh\necho ran\n", mode=0o755),
+    GuestFile(path=guest_path("etc/new"), content=b"new\n"),
 )
 
 
@@ -189,7 +190,7 @@ def test_a_temporary_file_through_links_goes_where_they_lead(sandbox: Sandbox) -
     builder.put(guest_path("sbin"), Symlink(Metadata(0o777), b"/usr/../usr/bin"))
     files = (
         *FILES,
-        TemporaryFile(path=guest_path("sbin/tool"), content=b"#!/bin/sh\necho tool\n", mode=0o755),
+        GuestFile(path=guest_path("sbin/tool"), content=b"#!/bin/sh\necho tool\n", mode=0o755),
     )
     layer = sandbox.run(job("cat /run/made/up; tool", files=files), builder.build())
     assert sandbox.lines == ["new", "tool"]

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from bootsmith.errors import StepFailed
+from bootsmith.model.guest_command import GuestCommand
 from bootsmith.model.guest_path import guest_path
-from bootsmith.sandbox.executor import SandboxCommand, SandboxJob
+from bootsmith.sandbox.executor import SandboxJob
 from tests.sandbox.conftest import Sandbox, job
 from tests.support.host_programs import host_programs_tree, with_files
 from tests.support.processes import command_lines
@@ -21,7 +22,7 @@ def test_the_environment_is_only_the_jobs(
     any_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SECRET_TOKEN", "hunter2")
-    command = SandboxCommand(argv=("env",), label="env", env={"PATH": "/usr/bin", "A": "b"})
+    command = GuestCommand(argv=("env",), label="env", env={"PATH": "/usr/bin", "A": "b"})
     any_sandbox.run(SandboxJob(commands=(command,)))
     assert sorted(any_sandbox.lines) == ["A=b", "PATH=/usr/bin"]
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from bootsmith.model.guest_command import GuestFile
 from bootsmith.model.guest_path import guest_path
-from bootsmith.sandbox.executor import TemporaryFile
 from bootsmith.sandbox.surroundings import surround
 from bootsmith.tree.entry import (
     Device,
@@ -68,9 +68,9 @@ def test_a_loop_of_links_ends() -> None:
 
 
 FILES = (
-    TemporaryFile(path=guest_path("etc/new"), content=b"new", mode=0o600),
-    TemporaryFile(path=guest_path("tmp/deep/new"), content=b"late"),
-    TemporaryFile(path=guest_path("etc/old"), content=b"over"),
+    GuestFile(path=guest_path("etc/new"), content=b"new", mode=0o600),
+    GuestFile(path=guest_path("tmp/deep/new"), content=b"late"),
+    GuestFile(path=guest_path("etc/old"), content=b"over"),
 )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bootsmith.host.files import FileSource
 from bootsmith.model.streams import chunks
-from bootsmith.sandbox.executor import Executor, SandboxCommand, SandboxJob, TemporaryFile
+from bootsmith.sandbox.executor import Executor, SandboxJob
 from bootsmith.sources.debian.archive import Repository
 from bootsmith.sources.debian.configure import Configuration, configuration
 from bootsmith.sources.debian.deb import open_deb
@@ -48,23 +48,13 @@ def configured_root(
     controls = [deb.control for deb in unpacked]
     dpkg = next(str(control.version) for control in controls if control.name == "dpkg")
     job = job_of(configuration(controls, dpkg_version=dpkg))
-    layer = executor.run(tree, job, blobs=store, on_output=printed)
-    finished = finish(overlay(tree, layer), REPOSITORIES, epoch_s=EPOCH, blobs=store)
+    changed = executor.run(tree, job, blobs=store, on_output=printed)
+    finished = finish(overlay(tree, changed.layer), REPOSITORIES, epoch_s=EPOCH, blobs=store)
     return clamp_times(finished, epoch_s=EPOCH)
 
 
 def job_of(work: Configuration) -> SandboxJob:
-    return SandboxJob(
-        commands=tuple(
-            SandboxCommand(argv=command.argv, label=command.label, env=command.env)
-            for command in work.commands
-        ),
-        files=tuple(
-            TemporaryFile(path=file.path, content=file.content, mode=file.mode)
-            for file in work.files
-        ),
-        hostname="guest",
-    )
+    return SandboxJob(commands=work.commands, files=work.files, hostname="guest")
 
 
 def _chosen(path: Path, store: Store) -> ChosenDeb:

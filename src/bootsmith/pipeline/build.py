@@ -26,7 +26,6 @@ from bootsmith.pipeline.boot_layer import boot_layer
 from bootsmith.pipeline.debian_root import (
     install_debian,
     kernel_tree,
-    temporary_files,
     tidy_debian,
 )
 from bootsmith.pipeline.guest_layer import add_guest, guest_files
@@ -140,7 +139,7 @@ def _assemble(
         bench=bench,
         hostname=request.config.hostname,
         epoch_s=installed.epoch_s,
-        surroundings=temporary_files(SERVICE_BLOCKERS),
+        surroundings=SERVICE_BLOCKERS,
     )
     tree = installed.tree
     for step, step_id in others:

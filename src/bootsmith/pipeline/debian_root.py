@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from bootsmith.errors import ImageError
@@ -12,8 +12,8 @@ from bootsmith.pipeline.steps import StepRunner
 from bootsmith.pipeline.workbench import Workbench
 from bootsmith.plan.lock import Lock, LockedPackage
 from bootsmith.plan.resolve import repositories
-from bootsmith.sandbox.executor import SandboxCommand, SandboxJob, TemporaryFile
-from bootsmith.sources.debian.configure import Configuration, GuestFile, configuration
+from bootsmith.sandbox.executor import SandboxJob
+from bootsmith.sources.debian.configure import configuration
 from bootsmith.sources.debian.finish import finish
 from bootsmith.sources.debian.unpack import unpack
 from bootsmith.sources.debian.unpacked import ChosenDeb, UnpackedDeb, unpack_debs
@@ -48,7 +48,8 @@ def install_debian(
         epoch_s = _newest(debs)
     bench.reporter.stage("Configuring the packages")
     runner = StepRunner(bench=bench, hostname=request.config.hostname, epoch_s=epoch_s)
-    job = _job(configuration([deb.control for deb in debs], dpkg_version=_dpkg(lock)), request)
+    work = configuration([deb.control for deb in debs], dpkg_version=_dpkg(lock))
+    job = SandboxJob(commands=work.commands, files=work.files, hostname=request.config.hostname)
     configured = runner.run(tree, job, step_id=step_id)
     return InstalledRoot(
         tree=tidy_debian(configured, request, bench, epoch_s=epoch_s), epoch_s=epoch_s
@@ -93,23 +94,4 @@ def _newest(debs: Iterable[UnpackedDeb]) -> int:
         for deb in debs
         for member in deb.data.members
         if not isinstance(member.entry, HardLink)
-    )
-
-
-def _job(work: Configuration, request: BuildRequest) -> SandboxJob:
-    commands: Sequence[SandboxCommand] = [
-        SandboxCommand(argv=command.argv, label=command.label, env=command.env)
-        for command in work.commands
-    ]
-    return SandboxJob(
-        commands=tuple(commands),
-        files=temporary_files(work.files),
-        hostname=request.config.hostname,
-    )
-
-
-def temporary_files(files: Iterable[GuestFile]) -> tuple[TemporaryFile, ...]:
-    """What must be there while commands run, as the sandbox takes it."""
-    return tuple(
-        TemporaryFile(path=file.path, content=file.content, mode=file.mode) for file in files
     )

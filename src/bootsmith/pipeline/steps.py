@@ -8,17 +8,17 @@ from bootsmith.errors import ConfigError
 from bootsmith.host.environment import own_sources_digest
 from bootsmith.model.canonical_json import digest_of
 from bootsmith.model.digest import Digest
+from bootsmith.model.guest_command import GuestCommand, GuestFile
 from bootsmith.model.guest_path import ancestors, guest_path
 from bootsmith.pipeline.copy_in import copy_in, require_folders
 from bootsmith.pipeline.owners import owner_ids
 from bootsmith.pipeline.workbench import Workbench
 from bootsmith.plan.build_plan import CopyIn, RunCommand, Step, WriteFile
-from bootsmith.sandbox.executor import SandboxCommand, SandboxJob, TemporaryFile
+from bootsmith.sandbox.executor import SandboxJob
 from bootsmith.tree.accounts import read_accounts
 from bootsmith.tree.entry import BlobSlice, Directory, Member, Metadata, RegularFile
 from bootsmith.tree.file_tree import FileTree
 from bootsmith.tree.layer import Layer, overlay, read_layer, with_parents
-from bootsmith.tree.tar_writer import store_tar
 
 _BILLION = 1_000_000_000
 _LAYER_KIND = "step-layer"
@@ -36,7 +36,7 @@ class StepRunner:
     bench: Workbench
     hostname: str
     epoch_s: int
-    surroundings: tuple[TemporaryFile, ...] = ()
+    surroundings: tuple[GuestFile, ...] = ()
 
     def carry_out(self, tree: FileTree, step: Step, step_id: Digest) -> FileTree:
         """``tree`` after ``step``, which installs no packages (``pipeline.debian_root`` does)."""
@@ -63,9 +63,8 @@ class StepRunner:
         changed = self.bench.executor.run(
             tree, job, blobs=store, on_output=self.bench.reporter.output
         )
-        descriptor, members = store_tar(changed.members, store=store)
-        store.record_derived(_LAYER_KIND, key, descriptor)
-        return overlay(tree, Layer(members))
+        store.record_derived(_LAYER_KIND, key, changed.blob)
+        return overlay(tree, changed.layer)
 
     def _write_file(self, tree: FileTree, step: WriteFile) -> FileTree:
         source = self.bench.store.open_blob(step.content)
@@ -88,7 +87,7 @@ class StepRunner:
         return overlay(tree, with_parents(tree, layer, folder))
 
     def _job(self, step: RunCommand) -> SandboxJob:
-        command = SandboxCommand(
+        command = GuestCommand(
             argv=("/bin/sh", "-lc", step.command),
             label=step.command,
             env={

@@ -8,10 +8,9 @@ from pathlib import Path
 from bootsmith.errors import HostError
 from bootsmith.host.namespaces import namespace_support
 from bootsmith.model.streams import BlobStore
-from bootsmith.sandbox.executor import Executor, OnOutput, SandboxJob
+from bootsmith.sandbox.executor import Executor, OnOutput, SandboxJob, StoredLayer
 from bootsmith.sandbox.namespace import NamespaceExecutor
 from bootsmith.tree.file_tree import FileTree
-from bootsmith.tree.layer import Layer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +25,7 @@ class AutomaticExecutor:
 
     def run(
         self, tree: FileTree, job: SandboxJob, *, blobs: BlobStore, on_output: OnOutput
-    ) -> Layer:
+    ) -> StoredLayer:
         return self._executor().run(tree, job, blobs=blobs, on_output=on_output)
 
     def _executor(self) -> Executor:

@@ -5,43 +5,18 @@ An ``Executor`` never changes a tree; what the commands did comes back as a laye
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
-from bootsmith.model.guest_path import GuestPath
+from bootsmith.model.digest import Descriptor
+from bootsmith.model.guest_command import GuestCommand, GuestFile
 from bootsmith.model.streams import BlobStore
 from bootsmith.tree.file_tree import FileTree
 from bootsmith.tree.layer import Layer
 
 OnOutput: TypeAlias = Callable[[str, bytes], None]
 """Called with a command's label and one line it printed, without its line end."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SandboxCommand:
-    """A program to run as root of the guest.
-
-    ``env`` is the whole environment the program gets.  ``label`` names the command in output
-    and errors.
-    """
-
-    argv: tuple[str, ...]
-    label: str
-    env: Mapping[str, str] = field(default_factory=dict)
-    cwd: str = "/"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TemporaryFile:
-    """A file that the commands see and the result does not hold.
-
-    It covers the file that is there, if any; that one stays as it is.
-    """
-
-    path: GuestPath
-    content: bytes
-    mode: int = 0o644
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,12 +28,20 @@ class SandboxJob:
     kept; without, it is the tree's own.  ``timeout_s`` is for all commands together.
     """
 
-    commands: tuple[SandboxCommand, ...]
+    commands: tuple[GuestCommand, ...]
     network: bool = False
     hostname: str = "localhost"
-    files: tuple[TemporaryFile, ...] = ()
+    files: tuple[GuestFile, ...] = ()
     fresh_tmp: bool = True
     timeout_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredLayer:
+    """A layer, and the blob that is its tar and holds all its contents."""
+
+    blob: Descriptor
+    layer: Layer
 
 
 class Executor(Protocol):
@@ -66,10 +49,10 @@ class Executor(Protocol):
 
     def run(
         self, tree: FileTree, job: SandboxJob, *, blobs: BlobStore, on_output: OnOutput
-    ) -> Layer:
+    ) -> StoredLayer:
         """What ``job`` changed in ``tree``: exact modes, owners, times and attributes.
 
-        Contents are in one blob that is added to ``blobs``.  What happens in ``/dev``,
+        The layer is added to ``blobs``.  What happens in ``/dev``,
         ``/proc``, ``/sys``, ``/run`` and a fresh ``/tmp`` is not part of the result.
 
         Raises ``StepFailed`` when a command fails, cannot be started or takes too long, and

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from bootsmith.errors import HostError, StepFailed
-from bootsmith.host.files import FileSource, sha256_of
+from bootsmith.errors import HostError
 from bootsmith.host.memory import spare_memory_bytes
 from bootsmith.host.namespaces import SandboxKind
 from bootsmith.host.resolver import name_servers
@@ -21,20 +20,22 @@ from bootsmith.host.sandbox.messages import (
     SetUpFailed,
 )
 from bootsmith.host.sandbox.process import SandboxProcess, TimeOut
-from bootsmith.model.digest import Descriptor, Digest
+from bootsmith.model.guest_command import GuestFile
 from bootsmith.model.guest_path import guest_path
-from bootsmith.model.streams import BlobStore, ByteSource
-from bootsmith.sandbox.executor import OnOutput, SandboxJob, TemporaryFile
+from bootsmith.model.streams import BlobStore
+from bootsmith.sandbox.executor import OnOutput, SandboxJob, StoredLayer
+from bootsmith.sandbox.failures import cannot_start, failed, timed_out
 from bootsmith.sandbox.output import Lines
 from bootsmith.sandbox.records import to_members, to_records
+from bootsmith.sandbox.stored import SCRATCH, store_layer
 from bootsmith.sandbox.surroundings import Surroundings, surround
 from bootsmith.tree.entry import RegularFile
 from bootsmith.tree.file_tree import FileTree
-from bootsmith.tree.layer import Layer
-from bootsmith.tree.tar_writer import store_tar
 
-_TIMED_OUT = 124  # as timeout(1) has it
-_NOT_STARTED = 127
+_EMULATORS = (
+    "install qemu-user-static, which registers emulators with the kernel, "
+    "or use a virtual machine (--executor vm)"
+)
 _PAGE_BYTES = 4096
 
 
@@ -51,16 +52,14 @@ class NamespaceExecutor:
 
     def run(
         self, tree: FileTree, job: SandboxJob, *, blobs: BlobStore, on_output: OnOutput
-    ) -> Layer:
+    ) -> StoredLayer:
         files = (*job.files, *_resolver_files()) if job.network else job.files
         around = surround(tree, files, mounts=self.kind != "chroot", fresh_tmp=job.fresh_tmp)
         with SandboxProcess(self.work_folder) as process:
             plan = self._plan(around, job, blobs, process)
             captured = _follow(process, plan, job, on_output)
-            store = _WithContent(blobs, process.content())
-            members = to_members(captured.changed, captured.removed, content=store.content_digest)
-            _, stored = store_tar(members, store=store)
-        return Layer(stored)
+            members = to_members(captured.changed, captured.removed, content=SCRATCH)
+            return store_layer(members, scratch=process.content(), blobs=blobs)
 
     def _plan(
         self, around: Surroundings, job: SandboxJob, blobs: BlobStore, process: SandboxProcess
@@ -95,21 +94,6 @@ class NamespaceExecutor:
         return spare_bytes * 3 // 4 if size_bytes < spare_bytes // 4 else 0
 
 
-class _WithContent:
-    """A store that also holds what was captured, until it is put in order."""
-
-    def __init__(self, blobs: BlobStore, content: FileSource) -> None:
-        self._blobs = blobs
-        self._content = content
-        self.content_digest = sha256_of(content)
-
-    def open_blob(self, blob: Digest) -> ByteSource:
-        return self._content if blob == self.content_digest else self._blobs.open_blob(blob)
-
-    def add_blob(self, data: Iterable[bytes], *, expected: Descriptor | None = None) -> Descriptor:
-        return self._blobs.add_blob(data, expected=expected)
-
-
 def _follow(process: SandboxProcess, plan: Plan, job: SandboxJob, on_output: OnOutput) -> Captured:
     """What was captured at the end; what the commands print goes to ``on_output``."""
     current = 0
@@ -122,12 +106,12 @@ def _follow(process: SandboxProcess, plan: Plan, job: SandboxJob, on_output: OnO
                 case Ended(command, exit_code):
                     lines.end()
                     if exit_code:
-                        raise _failed(job, command, exit_code, lines.tail)
+                        raise failed(job.commands[command], exit_code, tail=lines.tail)
                     current = command + 1
                     if current < len(job.commands):
                         lines = Lines(job.commands[current].label, on_output)
-                case CannotStart():
-                    raise _cannot_start(job, message)
+                case CannotStart(command, code, reason):
+                    raise cannot_start(job.commands[command], code, reason, hint=_EMULATORS)
                 case SetUpFailed(stage, _, reason):
                     raise HostError(
                         f"the sandbox cannot be set up: {stage}: {reason}",
@@ -137,39 +121,10 @@ def _follow(process: SandboxProcess, plan: Plan, job: SandboxJob, on_output: OnO
                     return message
     except TimeOut:
         lines.end()
-        raise StepFailed(
-            f"{job.commands[current].label} did not finish within {job.timeout_s:g} s",
-            step=job.commands[current].label,
-            exit_code=_TIMED_OUT,
-            output_tail=lines.tail,
-        ) from None
+        assert job.timeout_s is not None
+        raise timed_out(job.commands[current], job.timeout_s, tail=lines.tail) from None
     raise HostError(f"the sandbox ended unexpectedly\n{process.complaint()}".rstrip())
 
 
-def _failed(job: SandboxJob, number: int, exit_code: int, tail: str) -> StepFailed:
-    label = job.commands[number].label
-    shown = f":\n{tail}" if tail else ""
-    return StepFailed(
-        f"{label} failed with status {exit_code}{shown}",
-        step=label,
-        exit_code=exit_code,
-        output_tail=tail,
-    )
-
-
-def _cannot_start(job: SandboxJob, refusal: CannotStart) -> StepFailed | HostError:
-    command = job.commands[refusal.command]
-    if refusal.is_foreign:
-        return HostError(
-            f"this machine cannot execute {command.argv[0]}: it is for another architecture",
-            hint="install qemu-user-static, which registers emulators with the kernel",
-        )
-    return StepFailed(
-        f"{command.label} cannot be started: {command.argv[0]}: {refusal.reason}",
-        step=command.label,
-        exit_code=_NOT_STARTED,
-    )
-
-
-def _resolver_files() -> Iterator[TemporaryFile]:
-    yield TemporaryFile(path=guest_path("etc/resolv.conf"), content=name_servers())
+def _resolver_files() -> Iterator[GuestFile]:
+    yield GuestFile(path=guest_path("etc/resolv.conf"), content=name_servers())

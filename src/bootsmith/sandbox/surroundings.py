@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from bootsmith.host.sandbox.mounts import ShownFile, View
+from bootsmith.model.guest_command import GuestFile
 from bootsmith.model.guest_path import ROOT, GuestPath, guest_path, join, parent
-from bootsmith.sandbox.executor import TemporaryFile
 from bootsmith.tree.entry import Device, Directory, InlineBytes, Metadata, RegularFile, Symlink
 from bootsmith.tree.file_tree import FileTree, TreeBuilder
 
@@ -49,7 +49,7 @@ class Surroundings:
 
 
 def surround(
-    tree: FileTree, files: Iterable[TemporaryFile], *, mounts: bool, fresh_tmp: bool = True
+    tree: FileTree, files: Iterable[GuestFile], *, mounts: bool, fresh_tmp: bool = True
 ) -> Surroundings:
     """What ``tree`` needs to run in, with ``files`` shown in it.
 

@@ -11,7 +11,7 @@ import pytest
 
 from bootsmith.host.namespaces import namespace_support
 from bootsmith.model.guest_path import GuestPath, display, guest_path
-from bootsmith.sandbox.executor import SandboxCommand, SandboxJob, TemporaryFile
+from bootsmith.sandbox.executor import SandboxJob
 from bootsmith.sandbox.namespace import NamespaceExecutor
 from bootsmith.sources.alpine.configure import Configuration, configuration
 from bootsmith.sources.alpine.finish import finish
@@ -165,10 +165,10 @@ def test_with_scripts(tmp_path: Path) -> None:
     solution, laid = laid_out(store)
     executor = NamespaceExecutor(work_folder=tmp_path / "work", kind=support.kind)
     (tmp_path / "work").mkdir()
-    layer = executor.run(
+    changed = executor.run(
         laid.tree, job_of(configuration(laid.packages)), blobs=store, on_output=lambda *_: None
     )
-    tree = overlay(laid.tree, layer)
+    tree = overlay(laid.tree, changed.layer)
     tree = finished(solution, settle_owners(laid, tree, blobs=store), store)
     installed = root / "lib/apk/db/installed"
     installed.write_text(_in_its_place(installed.read_text()))
@@ -176,14 +176,4 @@ def test_with_scripts(tmp_path: Path) -> None:
 
 
 def job_of(work: Configuration) -> SandboxJob:
-    return SandboxJob(
-        commands=tuple(
-            SandboxCommand(argv=command.argv, label=command.label, env=command.env)
-            for command in work.commands
-        ),
-        files=tuple(
-            TemporaryFile(path=file.path, content=file.content, mode=file.mode)
-            for file in work.files
-        ),
-        hostname="guest",
-    )
+    return SandboxJob(commands=work.commands, files=work.files, hostname="guest")

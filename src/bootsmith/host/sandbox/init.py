@@ -193,4 +193,4 @@ def _is_alive_below(pid: int, root: os.stat_result) -> bool:
 
 
 def _cannot_start(number: int, command: Command, code: int) -> CannotStart:
-    return CannotStart(number, os.strerror(code), code == errno.ENOEXEC)
+    return CannotStart(number, code, os.strerror(code))

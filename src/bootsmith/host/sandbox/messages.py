@@ -80,11 +80,11 @@ class Output(NamedTuple):
 
 
 class CannotStart(NamedTuple):
-    """The program could not be executed; ``is_foreign`` when it is another machine's."""
+    """The program could not be executed; ``errno`` says why."""
 
     command: int
+    errno: int
     reason: str
-    is_foreign: bool
 
 
 class Ended(NamedTuple):

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from bootsmith.model.guest_path import GuestPath, display, guest_path
+from bootsmith.model.guest_command import GuestCommand, GuestFile
+from bootsmith.model.guest_path import display, guest_path
 from bootsmith.sources.alpine.install import EXEC_FOLDER, all_folders
 from bootsmith.sources.alpine.installed import InstalledPackage
 
@@ -20,24 +21,6 @@ ENVIRONMENT: Mapping[str, str] = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
 
 _BEFORE_AND_AFTER = ("pre-install", "post-install")
 _TRIGGER = "trigger"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GuestFile:
-    """A file that is there while the commands run, and not in the result."""
-
-    path: GuestPath
-    content: bytes
-    mode: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GuestCommand:
-    """A program to run in the tree; the first that fails ends it all."""
-
-    argv: tuple[str, ...]
-    label: str
-    env: Mapping[str, str] = field(default_factory=lambda: ENVIRONMENT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +38,8 @@ def configuration(packages: Sequence[InstalledPackage]) -> Configuration:
         label = f"{one.package.full_name}.{kind}"
         path = guest_path(f"{EXEC_FOLDER}/{label}")
         files.append(GuestFile(path=path, content=one.control.scripts[kind], mode=0o755))
-        commands.append(GuestCommand(argv=(f"/{display(path)}", *arguments), label=label))
+        argv = (f"/{display(path)}", *arguments)
+        commands.append(GuestCommand(argv=argv, label=label, env=ENVIRONMENT))
     return Configuration(commands=tuple(commands), files=tuple(files))
 
 

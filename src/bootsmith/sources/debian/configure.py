@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from bootsmith.model.guest_path import GuestPath, guest_path
+from bootsmith.model.guest_command import GuestCommand, GuestFile
+from bootsmith.model.guest_path import guest_path
 from bootsmith.sources.debian.configure_order import configure_order
 from bootsmith.sources.debian.deb import ControlArchive, ControlFile
 from bootsmith.sources.debian.diversions import left_to_dpkg, not_among
@@ -45,24 +46,6 @@ _DPKG = ("dpkg", "--force-unsafe-io")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GuestFile:
-    """A file that is there while the commands run, and not in the result."""
-
-    path: GuestPath
-    content: bytes
-    mode: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GuestCommand:
-    """A program to run in the tree; the first that fails ends it all."""
-
-    argv: tuple[str, ...]
-    label: str
-    env: Mapping[str, str] = field(default_factory=lambda: ENVIRONMENT)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Configuration:
     """All there is to do; no network is needed."""
 
@@ -80,15 +63,19 @@ def configuration(controls: Sequence[ControlArchive], *, dpkg_version: str) -> C
     files = [*SERVICE_BLOCKERS, _IN_CHROOT, *_host_key_placeholders()]
     if preparing:
         files += _preinst_files(preparing, dpkg_version)
-        commands.append(GuestCommand(argv=(f"/{_SCRIPT.decode()}",), label="preinst"))
+        commands.append(_command("preinst", f"/{_SCRIPT.decode()}"))
     if left:
         script = f'exec {shlex.join(_DPKG)} --force-depends --unpack "$0"/*.deb'
-        argv = ("/bin/sh", "-c", script, f"/{ARCHIVES.decode()}")
-        commands.append(GuestCommand(argv=argv, label="dpkg --unpack"))
+        words = ("/bin/sh", "-c", script, f"/{ARCHIVES.decode()}")
+        commands.append(_command("dpkg --unpack", *words))
     names = [info_name(control) for control in ordered]
-    commands.append(GuestCommand(argv=(*_DPKG, "--configure", *names), label="dpkg --configure"))
+    commands.append(_command("dpkg --configure", *_DPKG, "--configure", *names))
     commands.append(AUDIT)
     return Configuration(commands=tuple(commands), files=tuple(files))
+
+
+def _command(label: str, *argv: str) -> GuestCommand:
+    return GuestCommand(argv=argv, label=label, env=ENVIRONMENT)
 
 
 AUDIT = GuestCommand(
@@ -98,6 +85,7 @@ AUDIT = GuestCommand(
         'found=$(dpkg --audit) && test -z "$found" || { echo "$found"; exit 1; }',
     ),
     label="dpkg --audit",
+    env=ENVIRONMENT,
 )
 """Fails when a package is not wholly installed."""
 
