@@ -20,6 +20,7 @@ _COMMANDS = {
     "doctor": ("bootsmith.cli.doctor", "Tell what this machine can do, and what it lacks."),
     "exec": ("bootsmith.cli.exec", "Boot an image, run a command in it, exit with its status."),
     "guest": ("bootsmith.cli.guest", "The programs that run inside a guest."),
+    "image": ("bootsmith.cli.image", "Keep images under names: list, import, tag, export, pull."),
     "verify": ("bootsmith.cli.verify", "Check an image against its manifest, all of it."),
 }
 _FAILED = 1

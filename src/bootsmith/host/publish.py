@@ -83,6 +83,32 @@ def publish_folder(target: Path, *, ours: Collection[str]) -> Iterator[Path]:
             lock.unlink(missing_ok=True)
 
 
+def remove_abandoned(folder: Path) -> None:
+    """Remove what killed publications left in ``folder``.
+
+    Only for a caller who knows that nobody publishes into it at this moment.
+    """
+    with _telling("clean up", folder):
+        for staging in sorted(folder.glob(".*.bootsmith-staging")):
+            _remove_tree(staging)
+        for lock in sorted(folder.glob(".*.bootsmith-lock")):
+            lock.unlink(missing_ok=True)
+
+
+def discard_folder(folder: Path, *, by_way_of: Path) -> None:
+    """Remove a folder and all in it, so that nobody ever sees half of it.
+
+    It is first moved into ``by_way_of``, on the same file system, where what a kill leaves
+    over is known to be rubbish.
+    """
+    with _telling("remove", folder):
+        by_way_of.mkdir(parents=True, exist_ok=True)
+        rubbish = by_way_of / f"{folder.name}-{os.urandom(4).hex()}"
+        folder.rename(rubbish)
+        sync_folder(folder.parent)
+        _remove_tree(rubbish)
+
+
 def sync_folder(folder: Path) -> None:
     """Put the names in ``folder`` on the disk."""
     fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 from pathlib import Path
 
 from bootsmith.errors import AmbiguousImage, HostError, ImageError, ImageNotFound, PlatformNotFound
 from bootsmith.host.files import user_path
+from bootsmith.library.names import similar_names
 from bootsmith.library.reference import (
     Reference,
     is_build_id,
@@ -84,6 +84,11 @@ class Selection:
                 )
         raise self._not_found(selector, reference)
 
+    def known_reference(self, selector: str) -> Reference | None:
+        """The name in the library that ``selector`` is, also one whose image is gone."""
+        reference = parse_or_none(selector)
+        return reference if reference and self.shelf.has_label(reference) else None
+
     def _object(self, build_id: str) -> Selected:
         return Selected(folder=self.shelf.object_folder(build_id), build_id=build_id)
 
@@ -109,8 +114,8 @@ class Selection:
         return Selected(folder=folder, build_id=build_id, reference=reference, arch=wanted)
 
     def _not_found(self, selector: str, reference: Reference | None) -> ImageNotFound:
-        labels = sorted({str(label.reference) for label in self.shelf.labels()})
-        similar = tuple(_similar(selector, labels))
+        labels = {str(label.reference) for label in self.shelf.labels()}
+        similar = similar_names(selector, labels)
         hint = f"did you mean {' or '.join(similar)}?" if similar else None
         if hint is None:
             hint = (
@@ -142,15 +147,3 @@ def _existing(selector: str | Path) -> Path | None:
     except HostError:
         return None  # the home of nobody, a NUL: no folder; whether it is a name is seen later
     return path if str(selector) and path.exists() else None
-
-
-def _similar(selector: str, labels: list[str]) -> list[str]:
-    """Labels like ``selector``, which may have been written without a tag."""
-    if ":" in selector:
-        near = difflib.get_close_matches(selector, labels, n=3)
-        return near or [
-            one for one in labels if one.rpartition(":")[0] == selector.rpartition(":")[0]
-        ]
-    names = {one.rpartition(":")[0] for one in labels}
-    near = difflib.get_close_matches(selector, sorted(names), n=3)
-    return [one for name in near for one in labels if one.rpartition(":")[0] == name][:3]

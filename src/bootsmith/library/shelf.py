@@ -4,6 +4,7 @@ Layout below the root, the same as Gondolin's, which may use the same folder::
 
     objects/<build id>/          an image: its files and manifest.json, read-only
     refs/<name>/<tag>/<arch>     a relative link to an object
+    work/                        builds, downloads and archives under way
     lock                         held by whoever adds (shared) or removes (alone)
 
 The links are the whole index: there is nothing beside them that could disagree.
@@ -48,6 +49,10 @@ class Shelf:
     def refs(self) -> Path:
         return self.root / "refs"
 
+    @property
+    def work(self) -> Path:
+        return self.root / "work"
+
     def object_folder(self, build_id: str) -> Path:
         """Where the image ``build_id`` lies, or would lie.  Raises ``ImageError`` for no id."""
         if not is_build_id(build_id):
@@ -81,6 +86,10 @@ class Shelf:
     def arches_of(self, reference: Reference) -> tuple[Arch, ...]:
         """The architectures that ``reference`` has an image for."""
         return tuple(arch for arch in Arch if self.build_id_of(reference, arch))
+
+    def has_label(self, reference: Reference) -> bool:
+        """Whether there is a link for ``reference``, wherever it leads."""
+        return any(read_link(self._link(reference, arch)) is not None for arch in Arch)
 
     def labels(self) -> Iterator[Label]:
         """All references, sorted by name; links that are not as ours are left out."""

@@ -3,6 +3,8 @@
 ``BOOTSMITH_CACHE_DIR``      where the store is (else ``$XDG_CACHE_HOME/bootsmith``)
 ``BOOTSMITH_IMAGE_STORE``    where the library of images is (else ``$GONDOLIN_IMAGE_STORE``,
                              else ``$XDG_DATA_HOME/bootsmith/images``)
+``BOOTSMITH_IMAGE_REGISTRY`` where images are pulled from (else ``$GONDOLIN_IMAGE_REGISTRY_URL``,
+                             else Gondolin's own)
 ``BOOTSMITH_GUEST_DIR``      the image that is meant when none is named
 ``BOOTSMITH_DEBIAN_MIRROR``  the mirror of Debian's archive
 ``BOOTSMITH_DEBIAN_SECURITY_MIRROR``  the mirror of its security archive
@@ -18,6 +20,9 @@ from bootsmith.host.environment import environment, home_folder
 from bootsmith.host.files import user_path
 
 _LATEST_S = 15_032_385_535  # 34 bits from 1901 on: the last second of an ext4 inode
+_GONDOLINS_REGISTRY = (
+    "https://raw.githubusercontent.com/earendil-works/gondolin/main/builtin-image-registry.json"
+)
 DEFAULT_OUTPUT = Path("bootsmith-image")
 
 
@@ -40,6 +45,15 @@ def image_store_folder() -> Path:
     if base := variables.get("XDG_DATA_HOME"):
         return user_path(base) / "bootsmith" / "images"
     return home_folder() / ".local" / "share" / "bootsmith" / "images"
+
+
+def image_registry(named: str | None = None) -> str:
+    """The address of the registry that is meant; ``named`` is one, or a file of this machine."""
+    variables = environment()
+    for name in ("BOOTSMITH_IMAGE_REGISTRY", "GONDOLIN_IMAGE_REGISTRY_URL"):
+        named = named or variables.get(name)
+    named = named or _GONDOLINS_REGISTRY
+    return named if "://" in named else user_path(named).as_uri()
 
 
 def default_image_folder() -> Path:

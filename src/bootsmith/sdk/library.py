@@ -1,0 +1,180 @@
+"""``Library``: the images of this user, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from bootsmith.errors import ImageError, Problem
+from bootsmith.host.disk_use import DiskUse
+from bootsmith.host.environment import host_arch
+from bootsmith.host.files import user_path
+from bootsmith.host.http import HttpClient
+from bootsmith.host.work_place import work_place
+from bootsmith.library.archive import unpack_image
+from bootsmith.library.catalogue import StoredImage, stored_images, total_use
+from bootsmith.library.export import export_image
+from bootsmith.library.intake import Intake, Outcome, Taken, Transfer
+from bootsmith.library.pulling import Puller
+from bootsmith.library.reference import Reference
+from bootsmith.library.removal import Removal, Removed
+from bootsmith.library.selection import Selected, Selection
+from bootsmith.library.shelf import Shelf
+from bootsmith.model.arch import Arch
+from bootsmith.model.reporter import Reporter, Silent
+from bootsmith.pipeline.verify import image_problems
+from bootsmith.sdk.image import Image
+from bootsmith.sdk.settings import image_registry, image_store_folder
+
+__all__ = [
+    "DiskUse",
+    "Library",
+    "Outcome",
+    "Removed",
+    "Selected",
+    "StoredImage",
+    "Taken",
+    "Transfer",
+]
+
+
+class Library:
+    """The local image store; safe to use from several processes at once.
+
+    ::
+
+        library = Library()
+        library.take("./my-assets", tags=["tools:1"])
+        with VM(library.open("tools:1")) as vm:
+            ...
+
+    ``root`` is by default where ``$BOOTSMITH_IMAGE_STORE`` says, else
+    ``~/.local/share/bootsmith/images``.
+    """
+
+    def __init__(self, root: str | Path | None = None, *, reporter: Reporter | None = None) -> None:
+        self.root = user_path(root) if root is not None else image_store_folder()
+        self._shelf = Shelf(self.root)
+        self._reporter = reporter or Silent()
+        self._intake = Intake(shelf=self._shelf, check=image_problems)
+        self._removal = Removal(shelf=self._shelf)
+
+    def images(self) -> tuple[StoredImage, ...]:
+        """Every image with its names and sizes, by name; damaged ones say what is wrong."""
+        return tuple(stored_images(self._shelf))
+
+    def total_use(self) -> DiskUse:
+        """The room that all images take together."""
+        return total_use(self._shelf)
+
+    def select(self, selector: str | Path, *, arch: str | None = None) -> Selected:
+        """The image that ``selector`` means: a folder, a build id, a name, part of a build id.
+
+        Raises ``ImageNotFound``, ``AmbiguousImage`` or ``PlatformNotFound``.
+        """
+        return self._selection().find(selector, arch=_arch(arch))
+
+    def open(self, selector: str | Path, *, arch: str | None = None) -> Image:
+        """The same as an ``Image``."""
+        return Image.open(self.select(selector, arch=arch).folder)
+
+    def problems(self, build_id: str) -> tuple[Problem, ...]:
+        """What is wrong with an image of the library: all its files are read."""
+        folder = self._shelf.object_folder(build_id)
+        try:
+            image = Image.open(folder)
+        except ImageError as error:
+            return (Problem(pointer="", message=str(error)),)
+        found = image_problems(folder, image.manifest)
+        if image.build_id != build_id:
+            message = f"the files are those of {image.build_id}"
+            found = (*found, Problem(pointer="buildId", message=message))
+        return found
+
+    def take(
+        self,
+        source: str | Path,
+        *,
+        tags: Iterable[str] = (),
+        transfer: Transfer = Transfer.COPY,
+    ) -> Taken:
+        """Take in the image in the folder or archive ``source``; see ``Transfer``.
+
+        Everything is computed again from the files.  Raises ``InvalidImage`` when they are
+        not what the manifest says, ``UnsafePath`` when it leads elsewhere.
+        """
+        references = [Reference.parse(tag) for tag in tags]
+        path = user_path(source)
+        if not path.is_file():
+            return self._intake.take(path, references=references, transfer=transfer)
+        with work_place(self._shelf.work, label="import") as place:
+            folder = place / "image"
+            folder.mkdir()
+            unpack_image(path, folder, beside=place)
+            return self._intake.take(folder, references=references, transfer=Transfer.MOVE)
+
+    def tag(self, selector: str | Path, *tags: str, arch: str | None = None) -> Selected:
+        """Give an image more names.  One that lies outside the library is taken in first."""
+        references = [Reference.parse(tag) for tag in tags]
+        found = self.select(selector, arch=arch)
+        if found.build_id is None:
+            taken = self._intake.take(found.folder, references=references)
+            return Selected(folder=taken.folder, build_id=taken.manifest.build_id)
+        if self._intake.call(found.build_id, references) is None:
+            raise ImageError(
+                f"the image {found.build_id} is damaged and gets no further name",
+                hint="see what is wrong with: bootsmith image ls --verify",
+            )
+        return found
+
+    def remove(self, selector: str, *, arch: str | None = None, force: bool = False) -> Removed:
+        """Remove a name, and the image with its last one; or an image by its build id.
+
+        ``selector`` is looked for in the library only: no folder elsewhere is ever removed.
+        """
+        reference = self._selection().known_reference(selector)
+        if reference is not None:
+            wanted = _arch(arch)
+            return self._removal.reference(reference, arches=[wanted] if wanted else list(Arch))
+        found = self._selection().find_in_library(selector, arch=_arch(arch))
+        assert found.build_id is not None
+        return self._removal.image(found.build_id, with_names=force)
+
+    def prune(self, *, dry_run: bool = False) -> Removed:
+        """Remove the images without a name, and whatever killed processes left behind."""
+        return self._removal.prune(dry_run=dry_run)
+
+    def export(
+        self,
+        selector: str | Path,
+        target: str | Path,
+        *,
+        arch: str | None = None,
+        link: bool = False,
+    ) -> Image:
+        """Write an image to ``target``: a folder, or an archive if it ends in ``.tar[.gz|.zst]``.
+
+        It is checked before.  ``link`` shares the files of the library, which are read-only.
+        """
+        with self._shelf.adding():
+            image = self.open(selector, arch=arch)
+            image.verify()
+            export_image(image.folder, image.manifest, user_path(target), link=link)
+            return image
+
+    def pull(self, name: str, *, registry: str | None = None, arch: str | None = None) -> Taken:
+        """Fetch what a registry of Gondolin's form offers as ``name``; see ``docs/library.md``."""
+        puller = Puller(
+            intake=self._intake,
+            http=HttpClient(),
+            reporter=self._reporter,
+            host=host_arch(),
+        )
+        return puller.pull(name, registry_url=image_registry(registry), arch=_arch(arch))
+
+    def _selection(self) -> Selection:
+        return Selection(shelf=self._shelf, host=host_arch())
+
+
+def _arch(text: str | None) -> Arch | None:
+    return Arch.parse(text) if text else None
