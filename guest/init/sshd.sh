@@ -1,6 +1,6 @@
 #!/bin/sh
 # Starts the image's own sshd, where there is one and somebody wants it: the file
-# /etc/bootsmith/sshd exists, or the kernel's command line hands in a key
+# /etc/bootsmith/sshd exists, and holds options for it, or the kernel's command line hands in a key
 # (smolvm.authorized_key_b64=).  Host keys are made at the first start, and again when a
 # power loss has left them empty.
 
@@ -45,4 +45,5 @@ for kind in ed25519 ecdsa; do
 done
 sync
 mkdir -p /run/sshd
-$sshd || echo "bootsmith: sshd does not start" >/dev/console
+# shellcheck disable=SC2046  # each word is an option
+$sshd $(cat /etc/bootsmith/sshd 2>/dev/null) || echo "bootsmith: sshd does not start" >/dev/console

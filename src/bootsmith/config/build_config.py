@@ -31,10 +31,15 @@ from bootsmith.config.fields import (
     Text,
     Whole,
 )
-from bootsmith.config.logins import SshConfig, UserConfig
+from bootsmith.config.logins import SshConfig, Users
 
-_SECRET = frozenset({"build"})
-"""Parts that exist while the image is built and are never written down."""
+_UNWRITTEN: Mapping[str, Any] = {
+    "build": True,
+    "ssh": {"password_hash"},
+    "users": {"__all__": {"password_hash"}},
+}
+"""What the manifest does not tell: all that exists while the image is built only, and hashes
+of passwords, which in the image only root can read."""
 
 
 class KernelConfig(Part):
@@ -183,7 +188,7 @@ class BuildConfig(Part):
     """A program in place of our sandboxingress."""
     files: tuple[FileConfig, ...] = ()
     """Files written into the image, before the commands."""
-    users: tuple[UserConfig, ...] = ()
+    users: Users = ()
     """Users of the guest, made before the commands."""
     ssh: SshConfig | None = None
     build: BuildAccessConfig = BuildAccessConfig()
@@ -221,8 +226,8 @@ class BuildConfig(Part):
 
     def as_json(self) -> dict[str, Any]:
         """The config as the manifest keeps it: camel case, nothing that is only a default, and
-        nothing of ``build``."""
+        nothing that is secret."""
         fields: dict[str, Any] = self.model_dump(
-            mode="json", by_alias=True, exclude_defaults=True, exclude=set(_SECRET)
+            mode="json", by_alias=True, exclude_defaults=True, exclude=_UNWRITTEN
         )
         return {**fields, "arch": str(self.arch) if self.arch else None, "distro": self.distro}

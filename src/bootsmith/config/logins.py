@@ -7,21 +7,36 @@ from typing import Annotated, TypeAlias
 
 from pydantic import AfterValidator, Field
 
-from bootsmith.config.fields import AbsolutePath, Part, Whole, encodable, matches
+from bootsmith.config.fields import AbsolutePath, ManyProblems, Part, Whole, encodable, matches
+from bootsmith.model.ssh_key import looks_like_a_key, public_key
 
 _NAME = re.compile(r"[a-z_][a-z0-9_.-]{0,30}")  # useradd(8), and the dot Debian allows
 # crypt(5): $id$…, with ids that today's libcrypt or musl reads; DES hashes are refused.
 _HASH = re.compile(r"\$(1|2[abxy]|5|6|7|y|gy)\$[A-Za-z0-9./$=,]{8,}")
-_PRIVATE = "PRIVATE KEY-----"
 
 
 def _key(value: str) -> str:
     """A public key as a line, or the path of a file of them."""
-    if _PRIVATE in value:
-        raise ValueError("is a private key, which must stay with you: give the public one (.pub)")
-    if not value.strip() or "\n" in value.strip() or "\0" in encodable(value):
-        raise ValueError("is neither one public key on one line nor the path of a file of them")
-    return value.strip()
+    text = encodable(value).strip()
+    if looks_like_a_key(text):
+        return public_key(text)
+    if not text or "\n" in text or "\0" in text:
+        raise ValueError("is neither a public key on one line nor the path of a file of them")
+    return text
+
+
+def _each_once(users: tuple[UserConfig, ...]) -> tuple[UserConfig, ...]:
+    wrong = []
+    for field in ("name", "uid"):
+        seen: set[object] = set()
+        for index, user in enumerate(users):
+            value = getattr(user, field)
+            if value is not None and value in seen:
+                wrong.append((f"[{index}].{field}", f"{value} stands there twice"))
+            seen.add(value)
+    if wrong:
+        raise ManyProblems(wrong)
+    return users
 
 
 Name: TypeAlias = Annotated[str, matches(_NAME, "a name of a user or group")]
@@ -60,3 +75,6 @@ class UserConfig(Part):
     """Public keys for ssh: the key itself, or the path of a file."""
     password_hash: PasswordHash | None = None
     """The hash of the password; left out, no password opens."""
+
+
+Users: TypeAlias = Annotated[tuple[UserConfig, ...], AfterValidator(_each_once)]

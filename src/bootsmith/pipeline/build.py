@@ -28,7 +28,8 @@ from bootsmith.pipeline.debian_root import (
     kernel_tree,
     tidy_debian,
 )
-from bootsmith.pipeline.guest_layer import add_guest, guest_files
+from bootsmith.pipeline.guest_layer import add_guest
+from bootsmith.pipeline.guest_programs import guest_files
 from bootsmith.pipeline.planning import make_plan
 from bootsmith.pipeline.published import Published
 from bootsmith.pipeline.request import BuildRequest
@@ -79,7 +80,9 @@ def build(request: BuildRequest, bench: Workbench) -> Manifest:
             epoch_s=epoch_s,
         )
         report.stage("Writing the image")
-        root = add_guest(overlay(root, boot.modules), guest, request, epoch_s=epoch_s)
+        root = add_guest(
+            overlay(root, boot.modules), guest, request, epoch_s=epoch_s, reporter=report
+        )
         artifacts = write_artifacts(
             staging,
             root=clamp_times(root, epoch_s=epoch_s),

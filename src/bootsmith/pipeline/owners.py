@@ -30,7 +30,7 @@ def _user(name: str, accounts: Accounts) -> tuple[int, int]:
         return int(name), 0
     if name == _ROOT:
         return 0, 0  # also in an image without accounts
-    raise _unknown("user", name, (user.name for user in accounts.users()))
+    raise unknown_name("user", name, (user.name for user in accounts.users()))
 
 
 def _group(name: str, accounts: Accounts) -> int:
@@ -41,12 +41,17 @@ def _group(name: str, accounts: Accounts) -> int:
         return int(name)
     if name == _ROOT:
         return 0
-    raise _unknown("group", name, (group.name for group in accounts.groups()))
+    raise unknown_name("group", name, (group.name for group in accounts.groups()))
 
 
-def _unknown(kind: str, name: str, known: Iterable[str]) -> ConfigError:
+def unknown_name(kind: str, name: str, known: Iterable[str]) -> ConfigError:
+    """What to raise for a user or group ``name`` that is not among ``known``."""
+    hints = {
+        "user": "make the user in users, or use a number",
+        "group": "install the package that makes the group, or use another",
+    }
     near = difflib.get_close_matches(name, sorted(known), n=1)
     return ConfigError(
         f"the image has no {kind} {name!r}",
-        hint=f"did you mean {near[0]}?" if near else f"make the {kind} in users, or use a number",
+        hint=f"did you mean {near[0]}?" if near else hints[kind],
     )

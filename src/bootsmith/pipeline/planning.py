@@ -4,27 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from bootsmith.config.build_config import BuildConfig
+from bootsmith.errors import ConfigError, HostError, Problem
 from bootsmith.host.files import user_path
+from bootsmith.model.digest import Digest
+from bootsmith.model.guest_path import GuestPath
 from bootsmith.pipeline.copy_in import take_in
-from bootsmith.pipeline.guest_layer import GuestFiles
+from bootsmith.pipeline.guest_layer import sshd_options
+from bootsmith.pipeline.guest_programs import GuestFiles
+from bootsmith.pipeline.logins import wanted_logins
+from bootsmith.pipeline.own_places import require_free_places
 from bootsmith.pipeline.request import BuildRequest
 from bootsmith.pipeline.workbench import Workbench
 from bootsmith.plan.build_plan import (
     BuildPlan,
     CopyIn,
     InstallPackages,
+    MakeLogins,
     RunCommand,
     Step,
     WriteFile,
 )
 from bootsmith.plan.lock import Lock
 from bootsmith.plan.resolve import repositories
+from bootsmith.tree.layer import read_layer
 
 
 def make_plan(request: BuildRequest, lock: Lock, guest: GuestFiles, bench: Workbench) -> BuildPlan:
     """The plan of ``request``.  Files of the host that it names enter the store here.
 
-    Raises ``HostError`` when one cannot be read.
+    Raises ``ConfigError`` that names each that cannot be read, or would be replaced by ours.
     """
     config = request.config
     return BuildPlan(
@@ -37,6 +46,7 @@ def make_plan(request: BuildRequest, lock: Lock, guest: GuestFiles, bench: Workb
             "rootfs": config.rootfs.model_dump(mode="json", exclude_none=True),
             "hostname": config.hostname,
             "env": dict(config.env),
+            "sshd": None if config.ssh is None else sshd_options(config),
         },
         source_date_epoch=request.source_date_epoch,
     )
@@ -44,17 +54,40 @@ def make_plan(request: BuildRequest, lock: Lock, guest: GuestFiles, bench: Workb
 
 def _steps(request: BuildRequest, lock: Lock, bench: Workbench) -> Iterator[Step]:
     config = request.config
+    logins = wanted_logins(config, bench.files)
+    copies = _copies(config, bench)
     yield InstallPackages(
         distro=config.distro,
         packages=tuple(package.digest for package in lock.packages),
         sources=tuple(f"{one} {' '.join(one.components)}" for one in repositories(config.debian)),
         hostname=config.hostname,
     )
-    for item in config.post_build.copy_:
-        source = user_path(item.src, base=bench.files)
-        yield CopyIn(layer=take_in(source, bench.store), target=item.dest)
+    if logins:
+        yield MakeLogins(logins=logins)
+    yield from copies
     for file in config.files:
         kept = bench.store.add_blob([file.content.encode()])
         yield WriteFile(path=file.path, content=kept.digest, mode=file.mode, owner=file.owner)
     for command in config.post_build.commands:
         yield RunCommand(command=command, network=True)
+
+
+def _copies(config: BuildConfig, bench: Workbench) -> list[CopyIn]:
+    """``postBuild.copy``, in the store.  Raises ``ConfigError`` that names every mistake."""
+    steps: list[CopyIn] = []
+    problems: list[Problem] = []
+    for index, item in enumerate(config.post_build.copy_):
+        try:
+            layer = take_in(user_path(item.src, base=bench.files), bench.store)
+        except HostError as error:
+            problems.append(Problem(pointer=f"postBuild.copy[{index}].src", message=str(error)))
+        else:
+            steps.append(CopyIn(layer=layer, target=item.dest))
+    if problems:
+        raise ConfigError("not everything can be copied", problems=tuple(problems))
+    require_free_places(config, ((step.target, _paths(step.layer, bench)) for step in steps))
+    return steps
+
+
+def _paths(layer: Digest, bench: Workbench) -> list[GuestPath]:
+    return [path for path, _ in read_layer(bench.store.open_blob(layer), layer).members]

@@ -11,9 +11,10 @@ from bootsmith.model.digest import Digest
 from bootsmith.model.guest_command import GuestCommand, GuestFile
 from bootsmith.model.guest_path import ancestors, guest_path
 from bootsmith.pipeline.copy_in import copy_in, require_folders
+from bootsmith.pipeline.logins import make_logins
 from bootsmith.pipeline.owners import owner_ids
 from bootsmith.pipeline.workbench import Workbench
-from bootsmith.plan.build_plan import CopyIn, RunCommand, Step, WriteFile
+from bootsmith.plan.build_plan import CopyIn, MakeLogins, RunCommand, Step, WriteFile
 from bootsmith.sandbox.executor import SandboxJob
 from bootsmith.tree.accounts import read_accounts
 from bootsmith.tree.entry import BlobSlice, Directory, Member, Metadata, RegularFile
@@ -41,6 +42,8 @@ class StepRunner:
     def carry_out(self, tree: FileTree, step: Step, step_id: Digest) -> FileTree:
         """``tree`` after ``step``, which installs no packages (``pipeline.debian_root`` does)."""
         match step:
+            case MakeLogins(logins=logins):
+                return make_logins(tree, logins, blobs=self.bench.store, epoch_s=self.epoch_s)
             case CopyIn(layer=layer, target=target):
                 return copy_in(tree, layer, target, self.bench.store, epoch_s=self.epoch_s)
             case WriteFile():

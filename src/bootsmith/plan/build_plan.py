@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, TypeAlias
 
 from bootsmith.model.arch import Arch
@@ -72,6 +72,32 @@ class WriteFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Login:
+    """A user as wanted; ``None`` leaves it to the image.  ``keys`` are lines for ssh."""
+
+    name: str
+    uid: int | None = None
+    groups: tuple[str, ...] = ()
+    shell: str | None = None
+    home: str | None = None
+    keys: tuple[str, ...] = ()
+    password_hash: str | None = None
+
+    def as_json(self) -> Json:
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MakeLogins:
+    """Make users, or change those that are there to what is wanted."""
+
+    logins: tuple[Login, ...]
+
+    def as_json(self) -> Json:
+        return {"step": "make-logins", "logins": [login.as_json() for login in self.logins]}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunCommand:
     """Run ``command`` by ``/bin/sh -lc`` in the sandbox."""
 
@@ -82,7 +108,7 @@ class RunCommand:
         return {"step": "run-command", "command": self.command, "network": self.network}
 
 
-Step: TypeAlias = InstallPackages | CopyIn | WriteFile | RunCommand
+Step: TypeAlias = InstallPackages | MakeLogins | CopyIn | WriteFile | RunCommand
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
