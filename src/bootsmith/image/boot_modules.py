@@ -150,9 +150,8 @@ def guest_modules(
     *,
     selection: ModuleSelection = "default",
     root_filesystem: str = "ext4",
-    epoch_s: int = 0,
 ) -> Layer:
-    """The layer that gives a root file system its modules, with depmod's files.
+    """The layer that gives a root file system its modules, with depmod's files; it bears no time.
 
     Modules come uncompressed, which every loader takes.  Their folder is ``lib/modules``;
     ``overlay`` follows a merged ``/usr`` from there.
@@ -182,7 +181,7 @@ def guest_modules(
     }
     contents: dict[str, Content] = {module.path: module.content for module in chosen}
     contents |= {name: InlineBytes(data) for name, data in written.items()}
-    return _layer(modules.release, contents, mtime_ns=epoch_s * 1_000_000_000)
+    return _layer(modules.release, contents)
 
 
 def _is_for_vms(path: str) -> bool:
@@ -197,10 +196,9 @@ def _path(release: str, name: str) -> GuestPath:
     return guest_path(f"lib/modules/{release}/{name}")
 
 
-def _layer(release: str, contents: dict[str, Content], *, mtime_ns: int) -> Layer:
+def _layer(release: str, contents: dict[str, Content]) -> Layer:
     """The files and the folders above them, but ``lib``, which may be a link in the tree."""
-    folder = Directory(Metadata(0o755, mtime_ns=mtime_ns))
-    plain = Metadata(0o644, mtime_ns=mtime_ns)
+    folder, plain = Directory(Metadata(0o755)), Metadata(0o644)
     members: dict[GuestPath, Entry] = {}
     for name, content in contents.items():
         path = _path(release, name)

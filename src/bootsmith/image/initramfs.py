@@ -24,7 +24,6 @@ from bootsmith.tree.entry import (
     RegularFile,
 )
 from bootsmith.tree.file_tree import FileTree
-from bootsmith.tree.normalise import set_times
 
 _FOLDERS = ("", "dev", "newroot", "proc", "sys")
 _FOLDER = Directory(Metadata(0o755))
@@ -32,12 +31,10 @@ _PLAIN = Metadata(0o644)
 _CONSOLE = Device(Metadata(0o600), is_block=False, major=5, minor=1)
 
 
-def initramfs_tree(
-    *, init: Content, modules: Sequence[LoadedModule], release: str, epoch_s: int = 0
-) -> FileTree:
+def initramfs_tree(*, init: Content, modules: Sequence[LoadedModule], release: str) -> FileTree:
     """The initramfs of the kernel ``release``; ``modules`` in the order in which they load.
 
-    Everything belongs to root and bears the time ``epoch_s``.
+    Everything belongs to root and bears no time.
     """
     entries: dict[GuestPath, Entry] = {guest_path(name): _FOLDER for name in _FOLDERS}
     entries[guest_path("dev/console")] = _CONSOLE
@@ -49,7 +46,7 @@ def initramfs_tree(
         entries[path] = RegularFile(_PLAIN, module.content)
     for path in tuple(entries):
         entries |= {folder: _FOLDER for folder in ancestors(path) if folder not in entries}
-    return set_times(FileTree(entries), epoch_s=epoch_s)
+    return FileTree(entries)
 
 
 def write_initramfs(

@@ -17,16 +17,24 @@ from bootsmith.tree.contents import read_content
 from bootsmith.tree.entry import Content, RegularFile
 from bootsmith.tree.file_tree import FileTree
 from bootsmith.tree.layer import Layer
+from bootsmith.tree.normalise import set_layer_times, set_times
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BootLayer:
-    """``release`` is what ``uname -r`` will say."""
+    """The same for every build with this kernel: it bears no time."""
 
-    release: str
     kernel: Content
     initramfs: FileTree
     modules: Layer
+
+    def dated(self, epoch_s: int) -> BootLayer:
+        """The same with every file's time at ``epoch_s``."""
+        return BootLayer(
+            kernel=self.kernel,
+            initramfs=set_times(self.initramfs, epoch_s=epoch_s),
+            modules=set_layer_times(self.modules, epoch_s=epoch_s),
+        )
 
 
 def boot_layer(
@@ -36,7 +44,6 @@ def boot_layer(
     arch: Arch,
     init: Content,
     blobs: BlobSource,
-    epoch_s: int,
 ) -> BootLayer:
     """What boots, from the contents of a kernel's package.
 
@@ -50,15 +57,13 @@ def boot_layer(
     require_kernel(facts, arch=arch, release=modules.release)
     layer = Layer(())
     if config.modules != "none":
-        layer = guest_modules(modules, selection=config.modules, epoch_s=epoch_s)
+        layer = guest_modules(modules, selection=config.modules)
     return BootLayer(
-        release=modules.release,
         kernel=kernel,
         initramfs=initramfs_tree(
             init=init,
             modules=initramfs_modules(modules),
             release=modules.release,
-            epoch_s=epoch_s,
         ),
         modules=layer,
     )

@@ -22,14 +22,15 @@ from bootsmith.manifest.manifest import (
     encode_manifest,
 )
 from bootsmith.pipeline.artifacts import ext4_options, write_artifacts
-from bootsmith.pipeline.boot_layer import boot_layer
+from bootsmith.pipeline.boot_layer import BootLayer, boot_layer
 from bootsmith.pipeline.debian_root import (
     install_debian,
     kernel_tree,
     tidy_debian,
 )
 from bootsmith.pipeline.guest_layer import add_guest
-from bootsmith.pipeline.guest_programs import guest_files
+from bootsmith.pipeline.guest_programs import GuestFiles, guest_files
+from bootsmith.pipeline.kept import kept_boot, kept_root
 from bootsmith.pipeline.planning import make_plan
 from bootsmith.pipeline.published import Published
 from bootsmith.pipeline.request import BuildRequest
@@ -68,17 +69,10 @@ def build(request: BuildRequest, bench: Workbench) -> Manifest:
         publish_folder(request.output, ours=ARTIFACT_NAMES) as staging,
         ThreadPoolExecutor(1, thread_name_prefix="kernel") as beside,
     ):
-        # The kernel's package is unpacked while the scripts of the others run.
-        kernel = beside.submit(kernel_tree, lock, bench)
+        # The kernel's package is opened while the scripts of the others run.
+        kernel = beside.submit(_boot_layer, request, bench, lock, guest)
         root, epoch_s = _assemble(request, bench, lock, plan)
-        boot = boot_layer(
-            kernel.result(),
-            request.config.kernel,
-            arch=request.arch,
-            init=guest.initramfs_init,
-            blobs=bench.store,
-            epoch_s=epoch_s,
-        )
+        boot = kernel.result().dated(epoch_s)
         report.stage("Writing the image")
         root = add_guest(
             overlay(root, boot.modules), guest, request, epoch_s=epoch_s, reporter=report
@@ -131,13 +125,39 @@ def _tell_unsigned(lock: Lock, bench: Workbench) -> None:
         bench.reporter.warning(f"{suite} is not signed by a trusted key")
 
 
+def _boot_layer(
+    request: BuildRequest, bench: Workbench, lock: Lock, guest: GuestFiles
+) -> BootLayer:
+    inputs = {
+        "kernel": str(lock.kernel.digest),
+        "modules": request.config.kernel.modules,
+        "arch": request.arch.value,
+        "init": str(guest.initramfs_init.blob),
+    }
+    return kept_boot(
+        bench.store,
+        inputs,
+        lambda: boot_layer(
+            kernel_tree(lock, bench),
+            request.config.kernel,
+            arch=request.arch,
+            init=guest.initramfs_init,
+            blobs=bench.store,
+        ),
+    )
+
+
 def _assemble(
     request: BuildRequest, bench: Workbench, lock: Lock, plan: BuildPlan
 ) -> tuple[FileTree, int]:
     """The tree after all steps, and the time that nothing in it is newer than."""
     first, *others = zip(plan.steps, plan.step_ids, strict=True)
     assert isinstance(first[0], InstallPackages)
-    installed = install_debian(lock, request, bench, step_id=first[1])
+    installed = kept_root(
+        bench.store,
+        {"step": str(first[1]), "epoch": request.source_date_epoch},
+        lambda: install_debian(lock, request, bench, step_id=first[1]),
+    )
     runner = StepRunner(
         bench=bench,
         hostname=request.config.hostname,

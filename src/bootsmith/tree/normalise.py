@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 from bootsmith.errors import ImageError
 from bootsmith.model.guest_path import GuestPath, display
-from bootsmith.tree.entry import HardLink, Inode, Metadata
+from bootsmith.tree.entry import HardLink, Inode, Member, Metadata
 from bootsmith.tree.file_tree import FileTree, TreeBuilder
+from bootsmith.tree.layer import Layer
 
 _BILLION = 1_000_000_000
 
@@ -27,6 +28,22 @@ def set_times(tree: FileTree, *, epoch_s: int) -> FileTree:
     """``tree`` with every time at ``epoch_s``."""
     mtime_ns = epoch_s * _BILLION
     return _with_metadata(tree, lambda metadata: metadata._replace(mtime_ns=mtime_ns))
+
+
+def set_layer_times(layer: Layer, *, epoch_s: int) -> Layer:
+    """``layer`` with every time at ``epoch_s``."""
+    mtime_ns = epoch_s * _BILLION
+    return Layer(
+        tuple(
+            member
+            if isinstance(member.entry, HardLink)
+            else Member(
+                member.path,
+                member.entry._replace(metadata=member.entry.metadata._replace(mtime_ns=mtime_ns)),
+            )
+            for member in layer.members
+        )
+    )
 
 
 def set_metadata(
