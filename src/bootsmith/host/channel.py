@@ -31,9 +31,21 @@ class Channel:
         """Two channels joined to each other."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         for end in (ours, theirs):
-            # The default of 208 KiB makes every large frame of the agent a chain of wake-ups.
-            end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER_BYTES)
+            cls.widen(end)
         return cls(ours), cls(theirs)
+
+    @classmethod
+    def adopt(cls, descriptor: int) -> Self:
+        """The channel that whoever started this process has handed down."""
+        stream = socket.socket(fileno=descriptor)
+        stream.set_inheritable(False)
+        return cls(stream)
+
+    @staticmethod
+    def widen(stream: socket.socket) -> None:
+        """Give a stream room for a large frame."""
+        # The default of 208 KiB makes every large frame of the agent a chain of wake-ups.
+        stream.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER_BYTES)
 
     def fileno(self) -> int:
         """The descriptor, to be handed to a program or to ``select``."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import threading
 from types import FrameType
 from typing import NoReturn
 
@@ -22,6 +23,20 @@ def end_in_order() -> None:
     """From now on SIGTERM and SIGHUP unwind the program instead of cutting it off."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _raise)
+
+
+def outlive_the_terminal() -> None:
+    """From now on only SIGTERM asks this process to end, and unwinds it."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _raise)
+
+
+def end_main_thread() -> None:
+    """Unwind the main thread as SIGTERM does; for other threads to call."""
+    main = threading.main_thread().ident
+    assert main is not None
+    signal.pthread_kill(main, signal.SIGTERM)
 
 
 def _raise(number: int, _: FrameType | None) -> NoReturn:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import Self
 from bootsmith.errors import AgentError
 from bootsmith.host.clock import Deadline
 from bootsmith.vm.cbor import Value
-from bootsmith.vm.line import Line
+from bootsmith.vm.line import Exchange, Line
 
 # Large enough that a busy pipe never waits for the host, small enough that 64 commands at once
 # keep the host below 128 MiB.
@@ -165,17 +166,9 @@ class RunningCommand:
         if not self._is_closed:
             self._is_closed = True
             if self.result is None:
-                self._abandon()
+                with contextlib.suppress(AgentError):  # the line has ended, and the command with it
+                    abandon(self._exchange)
             self._exchange.close()
-
-    def _abandon(self) -> None:
-        try:
-            self.signal(_SIGKILL)
-            # What is still in its pipes must have somewhere to go, or it never ends in the guest.
-            self._exchange.send("exec_window", {stream.value: WINDOW_BYTES for stream in Stream})
-        except AgentError:
-            # The line has ended, and with it the command.
-            return
 
     def _feed(self, chunks: Iterable[bytes]) -> None:
         try:
@@ -201,6 +194,13 @@ class RunningCommand:
             self._owed_bytes[stream] = 0
             self._open_bytes[stream] += owed
             self._exchange.send("exec_window", {stream.value: owed})
+
+
+def abandon(exchange: Exchange) -> None:
+    """Kill the command that runs in ``exchange``.  Raises ``AgentError`` on a dead line."""
+    exchange.send("exec_signal", {"signal": _SIGKILL})
+    # What is still in its pipes must have somewhere to go, or it never ends in the guest.
+    exchange.send("exec_window", {stream.value: WINDOW_BYTES for stream in Stream})
 
 
 def _request(command: Command, *, stdin: bool) -> dict[str, Value]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from typing import TypeVar
 
 from bootsmith.errors import AgentError, HostError, VMError
 from bootsmith.host.channel import Channel
@@ -20,6 +21,8 @@ from bootsmith.vm.frame import FrameDecoder, Message, encode_frame
 _RECEIVE_BYTES = 1 << 18
 _ID_MAX = 0xFFFFFFFF
 _GREETING_ID = 0
+
+_E = TypeVar("_E", bound="Exchange")
 
 
 class Line:
@@ -61,12 +64,16 @@ class Line:
 
     def open(self) -> Exchange:
         """Begin an exchange with an id of its own.  Raises ``AgentError`` on a dead line."""
+        return self.open_as(Exchange)
+
+    def open_as(self, make: Callable[[Line, int], _E]) -> _E:
+        """Begin an exchange that does with messages what its class says."""
         with self._lock:
             if self._failure is not None:
                 raise AgentError(str(self._failure), code=self._failure.code)
             while self._next_id in self._exchanges or self._next_id == _GREETING_ID:
                 self._next_id = (self._next_id + 1) & _ID_MAX
-            exchange = Exchange(self, self._next_id)
+            exchange = make(self, self._next_id)
             self._exchanges[self._next_id] = exchange
             self._next_id = (self._next_id + 1) & _ID_MAX
         return exchange
