@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from bootsmith.manifest.manifest import (
     ROOTFS_NAME,
     Artifact,
     Manifest,
+    decode_manifest,
     encode_manifest,
 )
 from bootsmith.model.arch import Arch
@@ -69,3 +72,19 @@ def write_with_holes(path: Path, data: bytes) -> None:
                 file.seek(start)
                 file.write(block)
         file.truncate(len(data))
+
+
+def change_manifest(folder: Path, **fields: Any) -> None:
+    """Put other values into the manifest; nothing else is made to fit them."""
+    text = json.loads((folder / MANIFEST_NAME).read_text())
+    (folder / MANIFEST_NAME).write_text(json.dumps({**text, **fields}))
+
+
+def reseal(folder: Path) -> None:
+    """Make the manifest's checksums, sizes and build id those of the files as they are."""
+    manifest = decode_manifest((folder / MANIFEST_NAME).read_bytes())
+    artifacts = {}
+    for key, artifact in manifest.artifacts.items():
+        data = (folder / artifact.name).read_bytes()
+        artifacts[key] = replace(artifact, digest=Digest.of(data), size_bytes=len(data))
+    (folder / MANIFEST_NAME).write_bytes(encode_manifest(replace(manifest, artifacts=artifacts)))

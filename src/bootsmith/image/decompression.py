@@ -60,6 +60,20 @@ def decompressed(data: bytes, *, most_bytes: int = DECOMPRESSED_MAX_BYTES) -> by
     return found
 
 
+def decompressed_start(data: bytes, size_bytes: int) -> bytes:
+    """The first ``size_bytes`` of ``data`` decompressed, by its magic number; fewer at its end.
+
+    Raises ``ArchiveError`` when what comes before is damaged.
+    """
+    name = compression_name(data)
+    if name is None:
+        return data[:size_bytes]
+    try:
+        return _DECODERS[name](data, size_bytes)[:size_bytes]
+    except _DAMAGE as error:
+        raise ArchiveError(f"damaged {name} data: {error}") from error
+
+
 def compression_name(data: bytes) -> str | None:
     """What ``data`` is compressed with, by its magic number."""
     for magic, name in _MAGICS:

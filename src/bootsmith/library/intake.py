@@ -115,6 +115,7 @@ class Intake:
     def _publish(
         self, source: Path, folder: Path, text: bytes, manifest: Manifest, transfer: Transfer
     ) -> None:
+        _require_files(source, manifest)
         here = self._digests()
         bring = clone_file if transfer is Transfer.COPY else link_file
         ours = {*names_in(folder), *file_names(source, manifest)}
@@ -129,13 +130,7 @@ class Intake:
                 clone_file(source / LOCK_NAME, staging / LOCK_NAME)
             with FileSink(staging / MANIFEST_NAME) as sink:
                 sink.write(text)
-            failures = self.check(staging, manifest)
-            if failures:
-                raise InvalidImage(
-                    f"{source} is not what its manifest says and was not taken in",
-                    failures=failures,
-                    hint="build it again, or fetch it again from where it came from",
-                )
+            _refuse(source, self.check(staging, manifest))
             for name in names_in(staging):
                 make_read_only(staging / name)
 
@@ -153,6 +148,25 @@ class Intake:
                 if is_read_only(folder / artifact.name):
                     found[artifact.digest] = folder / artifact.name
         return found
+
+
+def _require_files(source: Path, manifest: Manifest) -> None:
+    """Links are not followed: a manifest must not make us take in files from elsewhere."""
+    failures = tuple(
+        Problem(pointer=f"assets.{key}", message=f"{artifact.name} is missing or no regular file")
+        for key, artifact in manifest.artifacts.items()
+        if not is_plain_file(source / artifact.name)
+    )
+    _refuse(source, failures)
+
+
+def _refuse(source: Path, failures: tuple[Problem, ...]) -> None:
+    if failures:
+        raise InvalidImage(
+            f"{source} is not what its manifest says and was not taken in",
+            failures=failures,
+            hint="build it again, or fetch it again from where it came from",
+        )
 
 
 def _manifest_last(name: str) -> tuple[bool, str]:

@@ -6,19 +6,19 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from bootsmith.errors import ArchiveError, HostError, ImageError, Problem
-from bootsmith.host.files import FileSource, is_plain_file, read_whole, sha256_of
-from bootsmith.image.ext4 import Ext4Reader
-from bootsmith.image.kernel_image import KERNEL_MAX_BYTES, kernel_facts
+from bootsmith.errors import HostError, Problem
+from bootsmith.host.files import FileSource, is_plain_file, sha256_of
 from bootsmith.manifest.manifest import Artifact, Manifest
 from bootsmith.model.digest import Digest
+from bootsmith.pipeline.asset_formats import initramfs_problems, kernel_problems, rootfs_problems
 
 
 def image_problems(folder: Path, manifest: Manifest) -> tuple[Problem, ...]:
     """Everything about the image that is not as ``manifest`` says; nothing when it is right.
 
     Checksums and sizes of all assets, the build id, that no asset is a link to somewhere else,
-    that the kernel is for the image's architecture, and that the root file system is one.
+    that the kernel is for the image's architecture, and that initramfs and root file system
+    are such.
     """
     problems: list[Problem] = []
     digests: dict[str, Digest] = {}
@@ -33,10 +33,13 @@ def image_problems(folder: Path, manifest: Manifest) -> tuple[Problem, ...]:
             if digest is not None:
                 digests[key] = digest
     problems += _check_build_id(manifest)
-    if "kernel" in digests:
-        problems += _check_kernel(folder, manifest)
-    if "rootfs" in digests:
-        problems += _check_rootfs(folder, manifest)
+    for key, check_format in (
+        ("kernel", lambda path: kernel_problems(path, manifest.arch)),
+        ("initramfs", initramfs_problems),
+        ("rootfs", rootfs_problems),
+    ):
+        if key in digests:
+            problems += check_format(folder / manifest.artifacts[key].name)
     return tuple(problems)
 
 
@@ -65,28 +68,3 @@ def _check_build_id(manifest: Manifest) -> Iterator[Problem]:
             pointer="buildId",
             message=f"claims {manifest.claimed_build_id}, the checksums give {manifest.build_id}",
         )
-
-
-def _check_kernel(folder: Path, manifest: Manifest) -> Iterator[Problem]:
-    name = manifest.artifacts["kernel"].name
-    try:
-        facts = kernel_facts(read_whole(folder / name, most_bytes=KERNEL_MAX_BYTES))
-    except (ImageError, HostError) as error:
-        yield Problem(pointer="assets.kernel", message=f"{name} is no kernel: {error}")
-        return
-    if facts.arch is not manifest.arch:
-        yield Problem(
-            pointer="assets.kernel",
-            message=f"{name} is a kernel for {facts.arch}, the image is for {manifest.arch}",
-        )
-
-
-def _check_rootfs(folder: Path, manifest: Manifest) -> Iterator[Problem]:
-    name = manifest.artifacts["rootfs"].name
-    if not name.endswith(".ext4"):
-        return
-    try:
-        with FileSource(folder / name) as source:
-            Ext4Reader(source).check_groups()
-    except ArchiveError as error:
-        yield Problem(pointer="assets.rootfs", message=f"{name} is no ext4 file system: {error}")
