@@ -311,7 +311,7 @@ def test_what_is_under_way_is_sent_before_the_end() -> None:
         with served(line.channel) as relay:
             relay.serve(theirs)
             ours.send(framed(envelope("exec_request", 1, cmd="x", stdout_window=1 << 20)))
-            line.player.join(20)
+            await_true(lambda: relay.line.failure is not None, "the guest is still there")
             reader.start()
         reader.join(20)
         printed = [message for message in received if message.kind == "exec_output"]
