@@ -8,6 +8,7 @@ const agent = @import("agent/agent.zig");
 const arguments = @import("arguments.zig");
 const console = @import("console.zig");
 const forwarder = @import("forward/forwarder.zig");
+const grow = @import("boot/grow.zig");
 const initramfs = @import("boot/initramfs.zig");
 const modules = @import("boot/modules.zig");
 const plain_init = @import("boot/plain_init.zig");
@@ -33,6 +34,7 @@ const programs = std.StaticStringMap(Program).initComptime(.{
     .{ "supervise", &runSupervisor },
     .{ "modules", &loadModules },
     .{ "poweroff", &runPowerOff },
+    .{ "grow", &growFileSystem },
 });
 
 pub fn main() u8 {
@@ -107,6 +109,11 @@ fn runPowerOff(_: arguments.Words) sys.Error!void {
     return power.request(.power_off);
 }
 
+fn growFileSystem(words: arguments.Words) sys.Error!void {
+    var rest = words;
+    try grow.run(rest.next() orelse "/");
+}
+
 fn baseName(path: []const u8) []const u8 {
     const slash = std.mem.lastIndexOfScalar(u8, path, '/') orelse return path;
     return path[slash + 1 ..];
@@ -135,6 +142,7 @@ test {
     _ = @import("agent/request.zig");
     _ = @import("boot/command_line.zig");
     _ = @import("boot/environment.zig");
+    _ = @import("boot/grow.zig");
     _ = @import("net/dhcp.zig");
     _ = @import("net/interface.zig");
     _ = @import("net/lease.zig");

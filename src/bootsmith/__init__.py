@@ -19,18 +19,21 @@ from bootsmith._version import __version__
 if TYPE_CHECKING:
     from bootsmith.sdk.building import BuildOptions
     from bootsmith.sdk.image import Image
-    from bootsmith.sdk.vm import VM, CommandResult, VMOptions
+    from bootsmith.sdk.vm import VM
+    from bootsmith.sdk.vm_options import CommandResult, VMOptions
+    from bootsmith.vm.machine import Share
 
 
 _HOMES = {
     "BuildOptions": "bootsmith.sdk.building",
-    "CommandResult": "bootsmith.sdk.vm",
+    "CommandResult": "bootsmith.sdk.vm_options",
     "Image": "bootsmith.sdk.image",
+    "Share": "bootsmith.vm.machine",
     "VM": "bootsmith.sdk.vm",
-    "VMOptions": "bootsmith.sdk.vm",
+    "VMOptions": "bootsmith.sdk.vm_options",
 }
 
-__all__ = ["VM", "BuildOptions", "CommandResult", "Image", "VMOptions", "__version__"]
+__all__ = ["VM", "BuildOptions", "CommandResult", "Image", "Share", "VMOptions", "__version__"]
 
 
 def __getattr__(name: str) -> object:

@@ -11,7 +11,8 @@ import pytest
 from bootsmith.errors import VMError
 from bootsmith.host.files import sha256_of_file
 from bootsmith.sdk.image import Image
-from bootsmith.sdk.vm import VM, VMOptions
+from bootsmith.sdk.vm import VM
+from bootsmith.sdk.vm_options import VMOptions
 from tests.support.debian_images import bootsmith
 from tests.support.judges import require
 
@@ -95,6 +96,12 @@ def test_a_machine_that_was_stopped_says_so(debian_image: Path) -> None:
     vm = VM(debian_image)
     with pytest.raises(VMError, match="does not run"):
         vm.exec("true")
+    with vm:
+        assert vm.exec("true").exit_code == 0
+    vm.stop()
+    for use in (lambda: vm.exec("true"), lambda: vm.forward(22), lambda: vm.read_file("/x")):
+        with pytest.raises(VMError, match="does not run"):
+            use()
 
 
 def test_a_read_only_root(debian_image: Path) -> None:

@@ -3,124 +3,56 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import get_args
 
 import click
 
-from bootsmith.cli.notes import Notes
-from bootsmith.host.standard_streams import (
-    STDERR,
-    STDIN,
-    STDOUT,
-    is_open,
-    is_terminal,
-    read_chunks,
-    writer,
+from bootsmith.cli.guest_command import (
+    NeedsCommand,
+    environment_options,
+    opened,
+    require_terminal,
+    run_on_this_terminal,
+    run_streaming,
+    variables,
 )
-from bootsmith.sdk.settings import default_image_folder
-from bootsmith.sdk.vm import VM, Acceleration, RootfsMode, VMOptions
+from bootsmith.cli.machine_options import machine_options
+from bootsmith.cli.notes import Notes, booting
+from bootsmith.sdk.vm_options import VMOptions
 
 
-class _AfterDashes(click.Command):
-    """Splits ``[IMAGE] [OPTIONS] -- COMMAND…`` at the dashes, before click would drop them."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        ours, words = args, []
-        if "--" in args:
-            at = args.index("--")
-            ours, words = args[:at], args[at + 1 :]
-        rest = super().parse_args(ctx, ours)
-        ctx.params["words"] = tuple(words)
-        return rest
-
-
-@click.command(cls=_AfterDashes, options_metavar="[OPTIONS]", epilog="COMMAND follows after --")
-@click.argument("image", required=False, type=click.Path(path_type=Path))
-@click.option("--env", "-e", multiple=True, metavar="NAME=VALUE", help="A variable for COMMAND.")
-@click.option("--cwd", metavar="FOLDER", help="The folder in the guest to run COMMAND in.")
+@click.command(cls=NeedsCommand)
+@click.argument("image", required=False)
+@environment_options
+@click.option("--tty", "-t", is_flag=True, help="Give COMMAND this terminal.")
 @click.option(
-    "--cpus", type=click.IntRange(1, 255), default=2, show_default=True, help="Processors."
+    "--resume", type=click.Path(path_type=Path, dir_okay=False), help="Begin with this checkpoint."
 )
-@click.option(
-    "--memory", "memory_mib", type=click.IntRange(64), default=1024, show_default=True,
-    metavar="MIB", help="Memory.",
-)  # fmt: skip
-@click.option("--network/--no-network", default=True, help="Let the guest reach out (on).")
-@click.option(
-    "--accel",
-    type=click.Choice(get_args(Acceleration)),
-    default="auto",
-    show_default=True,
-    help="Who executes the guest's instructions; auto decides from evidence.",
-)
-@click.option(
-    "--rootfs-mode",
-    type=click.Choice(get_args(RootfsMode)),
-    help="What becomes of writes to the root file system; the image itself is never written.",
-)
-@click.option("--append", multiple=True, metavar="WORDS", help="More kernel arguments.")
-@click.option("--boot-timeout", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS",
-    help="How long the boot may take; by default 30, and 120 under emulation.",
-)  # fmt: skip
-@click.option(
-    "--console-log", type=click.Path(path_type=Path, dir_okay=False), help="Keep the console here."
-)
+@machine_options
 @click.option("--verbose", "-v", is_flag=True, help="Tell what is decided, and why.")
 def command(
-    image: Path | None,
+    image: str | None,
     words: tuple[str, ...],
     env: tuple[str, ...],
     cwd: str | None,
-    cpus: int,
-    memory_mib: int,
-    network: bool,
-    accel: Acceleration,
-    rootfs_mode: RootfsMode | None,
-    append: tuple[str, ...],
-    boot_timeout: float | None,
-    console_log: Path | None,
+    tty: bool,
+    resume: Path | None,
+    options: VMOptions,
     verbose: bool,
 ) -> int:
     """Boot IMAGE, run a command in it, print what it prints, exit with its status.
 
     \b
     bootsmith exec ./my-assets -- uname -a
+    bootsmith exec --mount ./src:/work --cwd /work -- make
     tar c . | bootsmith exec -- tar t
 
-    IMAGE is a folder; by default $BOOTSMITH_GUEST_DIR, $GONDOLIN_GUEST_DIR or
-    ./bootsmith-image.
+    IMAGE is a folder, a build id or a name; by default $BOOTSMITH_GUEST_DIR,
+    $GONDOLIN_GUEST_DIR or ./bootsmith-image.  Signals for bootsmith go to the command.
     """
-    if not words:
-        raise click.UsageError("there is no command: write it after --, as in: exec -- uname -a")
-    options = VMOptions(
-        cpus=cpus,
-        memory_mib=memory_mib,
-        network=network,
-        acceleration=accel,
-        rootfs_mode=rootfs_mode,
-        boot_args=append,
-        boot_timeout_s=boot_timeout,
-        console_log=console_log,
-    )
-    with VM(
-        image or default_image_folder(), options=options, reporter=Notes(verbose=verbose)
-    ) as vm:
-        result = vm.exec(
-            words,
-            env=_variables(env),
-            cwd=cwd,
-            stdin=read_chunks(STDIN) if is_open(STDIN) and not is_terminal(STDIN) else None,
-            on_stdout=writer(STDOUT),
-            on_stderr=writer(STDERR),
-        )
-    return result.exit_code
-
-
-def _variables(pairs: tuple[str, ...]) -> dict[str, str]:
-    variables = {}
-    for pair in pairs:
-        name, equals, value = pair.partition("=")
-        if not (name and equals):
-            raise click.BadParameter(f"{pair!r} is not NAME=VALUE", param_hint="--env")
-        variables[name] = value
-    return variables
+    if tty:
+        require_terminal()
+    run = run_on_this_terminal if tty else run_streaming
+    given = variables(env)
+    notes = Notes(verbose=verbose)
+    with booting(opened(image, resume=resume, options=options, notes=notes)) as vm:
+        return run(vm, words, env=given, cwd=cwd).exit_code

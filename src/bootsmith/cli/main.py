@@ -16,11 +16,13 @@ from bootsmith.errors import BootsmithError, BootTimeout, ConfigError, StepFaile
 from bootsmith.host.signals import Terminated, end_in_order
 
 _COMMANDS = {
+    "bash": ("bootsmith.cli.bash", "Boot an image and open a shell in it."),
     "build": ("bootsmith.cli.build", "Build an image: kernel, initramfs, rootfs and manifest."),
     "doctor": ("bootsmith.cli.doctor", "Tell what this machine can do, and what it lacks."),
     "exec": ("bootsmith.cli.exec", "Boot an image, run a command in it, exit with its status."),
     "guest": ("bootsmith.cli.guest", "The programs that run inside a guest."),
     "image": ("bootsmith.cli.image", "Keep images under names: list, import, tag, export, pull."),
+    "snapshot": ("bootsmith.cli.snapshot", "Boot an image, run something, keep what it changed."),
     "verify": ("bootsmith.cli.verify", "Check an image against its manifest, all of it."),
 }
 _FAILED = 1

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import click
 
+from bootsmith.host.standard_streams import STDERR, is_terminal
 from bootsmith.model.reporter import Silent
+from bootsmith.sdk.vm import VM
+
+_PATIENCE_S = 2.0
+_CLEAR_LINE = "\r\x1b[K"
 
 
 class Notes(Silent):
@@ -19,3 +28,44 @@ class Notes(Silent):
     def detail(self, text: str) -> None:
         if self._verbose:
             click.echo(click.style(text, dim=True), err=True)
+
+
+@contextmanager
+def booting(vm: VM) -> Iterator[VM]:
+    """Start ``vm`` and stop it in the end; who waits long at a terminal is told what for."""
+    with vm if not is_terminal(STDERR) else _started_with_note(vm):
+        yield vm
+
+
+def _started_with_note(vm: VM) -> VM:
+    note = _PassingNote("booting; without acceleration this takes some seconds …")
+    try:
+        return vm.start()
+    finally:
+        note.remove()
+
+
+class _PassingNote:
+    """A line at the terminal that appears after a while and is removed without a trace."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._is_over = False
+        self._is_shown = False
+        self._lock = threading.Lock()
+        self._timer = threading.Timer(_PATIENCE_S, self._show)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def remove(self) -> None:
+        self._timer.cancel()
+        with self._lock:
+            self._is_over = True
+            if self._is_shown:
+                click.echo(_CLEAR_LINE, nl=False, err=True)
+
+    def _show(self) -> None:
+        with self._lock:
+            if not self._is_over:
+                self._is_shown = True
+                click.echo(click.style(self._text, dim=True), nl=False, err=True)

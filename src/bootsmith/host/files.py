@@ -220,6 +220,14 @@ def user_path(text: str | Path, *, base: Path | None = None) -> Path:
     return (base or Path.cwd()) / path
 
 
+def require_writable(path: Path) -> None:
+    """Find out whether a file can be written at ``path``, which is empty afterwards.
+
+    Raises ``HostError``.
+    """
+    FileSink(path).close()
+
+
 def is_plain_file(path: Path) -> bool:
     """Whether ``path`` itself, not what it may link to, is a regular file."""
     try:

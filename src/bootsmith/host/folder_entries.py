@@ -1,4 +1,4 @@
-"""Reading a file or folder of this machine that is to be copied into an image."""
+"""Reading a file or folder of this machine that is to be copied elsewhere."""
 
 from __future__ import annotations
 
@@ -35,9 +35,7 @@ def folder_entries(source: Path) -> Iterator[FolderEntry]:
         real = source.resolve(strict=True)
     except (OSError, RuntimeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "a loop of symbolic links"
-        raise HostError(
-            f"cannot read {source}: {reason}", hint="check the path in postBuild.copy"
-        ) from error
+        raise HostError(f"cannot read {source}: {reason}", hint="check the path") from error
     yield from _entries(real, b"")
 
 
@@ -50,7 +48,7 @@ def _entries(path: Path, relative: bytes) -> Iterator[FolderEntry]:
     except OSError as error:
         raise host_error(error, "read", path) from error
     if stat.S_ISSOCK(found.st_mode):
-        raise HostError(f"{path} is a socket, which no image can hold", hint="leave it out")
+        raise HostError(f"{path} is a socket, which cannot be copied", hint="leave it out")
     yield FolderEntry(relative, path, found.st_mode, found.st_mtime_ns, target)
     for name in names:
         below = relative + b"/" + name if relative else name

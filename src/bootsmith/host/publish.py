@@ -8,7 +8,6 @@ left over by a killed process is removed by the next publication to the same tar
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import errno
 import os
 import shutil
@@ -169,6 +168,8 @@ def _exchange(first: Path, second: Path) -> bool:
     """Swap two folders in one step, where kernel and file system can."""
     if not sys.platform.startswith("linux"):
         return False
+    import ctypes  # starting a machine needs this module, and never this
+
     libc = ctypes.CDLL(None, use_errno=True)
     renameat2 = getattr(libc, "renameat2", None)
     if renameat2 is None:  # musl before 1.2.6

@@ -102,6 +102,14 @@ class Image:
     def rootfs_path(self) -> Path:
         return self._asset("rootfs", ROOTFS_NAME)
 
+    def expected_sizes(self) -> dict[Path, int]:
+        """How long each file is to be, in bytes, as far as the manifest tells."""
+        return {
+            self.folder / artifact.name: artifact.size_bytes
+            for artifact in self.manifest.artifacts.values()
+            if artifact.size_bytes is not None
+        }
+
     def verify(self) -> None:
         """Check every file against the manifest.
 

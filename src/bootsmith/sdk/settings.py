@@ -6,6 +6,7 @@
 ``BOOTSMITH_IMAGE_REGISTRY`` where images are pulled from (else ``$GONDOLIN_IMAGE_REGISTRY_URL``,
                              else Gondolin's own)
 ``BOOTSMITH_GUEST_DIR``      the image that is meant when none is named
+``GONDOLIN_GUEST_DIR``       the same, where that is not set
 ``BOOTSMITH_DEBIAN_MIRROR``  the mirror of Debian's archive
 ``BOOTSMITH_DEBIAN_SECURITY_MIRROR``  the mirror of its security archive
 ``SOURCE_DATE_EPOCH``        the time stamp of everything that is built
@@ -13,6 +14,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from bootsmith.errors import ConfigError
@@ -58,11 +60,16 @@ def image_registry(named: str | None = None) -> str:
 
 def default_image_folder() -> Path:
     """The image that is meant when none is named."""
+    return next(image_folders())
+
+
+def image_folders() -> Iterator[Path]:
+    """Where images lie that nobody has to name, the one that is meant first."""
     variables = environment()
     for name in ("BOOTSMITH_GUEST_DIR", "GONDOLIN_GUEST_DIR"):
         if named := variables.get(name):
-            return user_path(named)
-    return DEFAULT_OUTPUT
+            yield user_path(named)
+    yield DEFAULT_OUTPUT
 
 
 def source_date_epoch() -> int | None:

@@ -4,74 +4,28 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
-from bootsmith.errors import VMError
+from bootsmith.errors import ImageError, VMError
+from bootsmith.host.files import require_writable, user_path
 from bootsmith.model.reporter import Reporter, Silent
+from bootsmith.sdk.boot_files import BootFiles, files_by_name, files_of_image, selected_files
 from bootsmith.sdk.image import Image
 from bootsmith.sdk.settings import cache_folder
-from bootsmith.vm.boot_args import kernel_command_line
-from bootsmith.vm.machine import (
-    Accelerator,
-    DiskFormat,
-    DiskMode,
-    Drive,
-    MachineSpec,
-    Network,
-    default_machine,
-)
+from bootsmith.sdk.vm_options import CommandResult, VMOptions, machine_spec
+from bootsmith.vm.agent import Agent
+from bootsmith.vm.execution import ExecResult
 from bootsmith.vm.runner import StartOptions, start_machine
 from bootsmith.vm.running import RunningMachine
 
-RootfsMode: TypeAlias = Literal["readonly", "memory", "cow"]
-Acceleration: TypeAlias = Literal["auto", "kvm", "hvf", "tcg"]
+if TYPE_CHECKING:
+    from bootsmith.config.build_config import BuildConfig
+    from bootsmith.vm.execution import RunningCommand
+    from bootsmith.vm.forwards import Forward
+
 Sink: TypeAlias = Callable[[bytes], object]
-
-_DEFAULT_MODE: RootfsMode = "cow"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CommandResult:
-    """How a command in the guest ended.
-
-    ``exit_code`` is 128 + n when ``signal`` n ended it and 127 when it could not be started.
-    ``stdout`` and ``stderr`` are text, what is not UTF-8 replaced; the bytes stand beside.
-    """
-
-    exit_code: int
-    stdout_bytes: bytes = b""
-    stderr_bytes: bytes = b""
-    signal: int | None = None
-
-    @property
-    def stdout(self) -> str:
-        return self.stdout_bytes.decode("utf-8", "replace")
-
-    @property
-    def stderr(self) -> str:
-        return self.stderr_bytes.decode("utf-8", "replace")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VMOptions:
-    """What machine an image runs in.
-
-    ``rootfs_mode`` ``None`` is the image's own default, else ``cow``: the image itself is never
-    written to.  ``boot_timeout_s`` ``None`` depends on the acceleration.  ``boot_args`` come
-    after ours on the kernel's command line.
-    """
-
-    cpus: int = 2
-    memory_mib: int = 1024
-    network: bool = True
-    acceleration: Acceleration = "auto"
-    rootfs_mode: RootfsMode | None = None
-    boot_args: tuple[str, ...] = ()
-    boot_timeout_s: float | None = None
-    console_log: Path | None = None
 
 
 class VM:
@@ -79,7 +33,7 @@ class VM:
 
     ::
 
-        with VM(Image.open("./bootsmith-image")) as vm:
+        with VM("./bootsmith-image") as vm:
             print(vm.exec("uname -a").stdout)
 
     Usable from many threads.  Several machines may run the same image at once.
@@ -87,35 +41,95 @@ class VM:
 
     def __init__(
         self,
-        image: Image | str | Path,
+        image: Image | BootFiles | BuildConfig | Mapping[str, Any] | str | Path | None = None,
         *,
+        kernel_path: str | Path | None = None,
+        rootfs_path: str | Path | None = None,
+        initrd_path: str | Path | None = None,
+        boot_args: str | None = None,
         options: VMOptions | None = None,
         reporter: Reporter | None = None,
     ) -> None:
-        self.image = image if isinstance(image, Image) else Image.open(image)
+        """``image`` is an ``Image``, its folder, its build id or its name; a config, which is
+        built first; or nothing for the default image.
+
+        Instead, ``kernel_path``, ``rootfs_path`` and perhaps ``initrd_path`` name the files, and
+        ``boot_args`` the whole command line of their kernel.
+
+        Raises ``ImageError`` when there is no such image or it cannot be built, ``HostError``
+        when a file cannot be read.
+        """
         self.options = options or VMOptions()
         self._reporter = reporter or Silent()
+        self._checkpoint: Path | None = None
         self._machine: RunningMachine | None = None
         self._lock = threading.Lock()
+        if kernel_path is None and rootfs_path is None:
+            if initrd_path is not None or boot_args is not None:
+                raise ImageError("initrd_path and boot_args go with kernel_path and rootfs_path")
+            self.files = _files_of(image, self._reporter)
+        elif image is not None or kernel_path is None or rootfs_path is None:
+            raise ImageError("name either an image or both kernel_path and rootfs_path")
+        else:
+            self.files = files_by_name(
+                kernel=kernel_path, rootfs=rootfs_path, initrd=initrd_path, boot_args=boot_args
+            )
+
+    @classmethod
+    def create(
+        cls,
+        *,
+        image_path: str | Path | None = None,
+        options: VMOptions | None = None,
+        reporter: Reporter | None = None,
+    ) -> Self:
+        """A machine that runs already; ``close`` it.  Raises as ``VM`` and ``start`` do."""
+        return cls(image_path, options=options, reporter=reporter).start()
+
+    @classmethod
+    def resume(
+        cls,
+        checkpoint: str | Path,
+        image: Image | str | Path | None = None,
+        *,
+        options: VMOptions | None = None,
+        reporter: Reporter | None = None,
+    ) -> Self:
+        """A machine whose disk is as it was at ``checkpoint``, which stays as it is.
+
+        Its image is found by the build id: ``image`` if that is named, else wherever images
+        lie.  Raises ``VMError`` for a file that is no checkpoint, ``ImageError`` when the image
+        is not found or ``image`` is another one.
+        """
+        from bootsmith.sdk.checkpoints import files_with_build_id
+        from bootsmith.vm.checkpoint import build_id_of
+
+        path = user_path(checkpoint)
+        build_id = build_id_of(path)
+        if image is None:
+            files = files_with_build_id(build_id, near=path.parent)
+        else:
+            files = _files_of(image, Silent())
+            if files.build_id() != build_id:
+                raise ImageError(
+                    f"{checkpoint} belongs to the image {build_id}, not to {files.build_id()}",
+                    hint="name the folder of that image, or none to have it searched for",
+                )
+        vm = cls(files, options=options, reporter=reporter)
+        vm._checkpoint = path
+        return vm
 
     def start(self) -> Self:
         """Boot, and wait until commands can be run.  A second call does nothing.
 
-        Raises ``ToolMissing`` without QEMU, ``BootTimeout`` and ``VMError`` with the end of
-        the console when the guest does not come up.
+        Raises ``ToolMissing`` without QEMU, ``ImageError`` for files that are cut short,
+        ``BootTimeout`` and ``VMError`` with the end of the console when the guest does not
+        come up.
         """
         with self._lock:
             if self._machine is None:
-                self._machine = start_machine(
-                    machine_spec(self.image, self.options),
-                    StartOptions(
-                        accelerator=_accelerator(self.options.acceleration),
-                        boot_timeout_s=self.options.boot_timeout_s,
-                        console_log=self.options.console_log,
-                        state_folder=cache_folder() / "state",
-                        reporter=self._reporter,
-                    ),
-                )
+                self.files.check_sizes()
+                self._machine = _started(self.files, self.options, self._checkpoint, self._reporter)
         return self
 
     def exec(
@@ -127,31 +141,119 @@ class VM:
         stdin: bytes | Iterable[bytes] | None = None,
         on_stdout: Sink | None = None,
         on_stderr: Sink | None = None,
+        on_start: Callable[[RunningCommand], object] | None = None,
         timeout_s: float | None = None,
     ) -> CommandResult:
         """Run a command: a text by ``/bin/sh -lc``, a sequence as its arguments.
 
         With ``on_stdout`` and ``on_stderr`` output is handed over as it comes and is not
-        collected.  Raises ``AgentError`` when the guest refuses, ``VMError`` when the machine
-        does not run or the command has not ended after ``timeout_s``.
+        collected.  ``on_start`` is given the running command, to send it signals.  Raises
+        ``AgentError`` when the guest refuses, ``VMError`` when the machine does not run or the
+        command has not ended after ``timeout_s``; it is then killed.
         """
-        agent = self._running().agent
-        assert agent is not None
-        result = agent.exec(
+        result = self._agent().exec(
             command,
             env=env,
             cwd=cwd,
             stdin=stdin,
             on_stdout=on_stdout,
             on_stderr=on_stderr,
+            on_start=on_start,
             timeout_s=timeout_s,
         )
-        return CommandResult(
-            exit_code=result.exit_code,
-            stdout_bytes=result.stdout,
-            stderr_bytes=result.stderr,
-            signal=result.signal,
+        return _told(result)
+
+    def shell(
+        self,
+        command: str | Sequence[str] | None = None,
+        *,
+        env: Mapping[str, str] | None = None,
+        cwd: str | None = None,
+    ) -> CommandResult:
+        """Hand this process's terminal to a command in the guest, by default a login shell.
+
+        Returns when it ends; the terminal is then as it was before.  Raises ``HostError``
+        without a terminal, ``AgentError`` when the guest is gone.
+        """
+        from bootsmith.host.terminal import Terminal
+        from bootsmith.vm.shell import LOGIN_SHELL, run_on_terminal
+
+        agent = self._agent()
+        with Terminal() as screen:
+            return _told(run_on_terminal(agent, screen, command or LOGIN_SHELL, env=env, cwd=cwd))
+
+    def read_file(self, path: str, *, timeout_s: float | None = None) -> bytes:
+        """The content of a file.  Raises ``AgentError`` when it cannot be read."""
+        return b"".join(self._agent().read_file(path, timeout_s=timeout_s))
+
+    def write_file(
+        self, path: str, data: bytes | str | Iterable[bytes], *, timeout_s: float | None = None
+    ) -> None:
+        """Make or replace a file.  Raises ``AgentError`` when it cannot be written."""
+        content = data.encode() if isinstance(data, str) else data
+        self._agent().write_file(path, content, timeout_s=timeout_s)
+
+    def delete_file(
+        self,
+        path: str,
+        *,
+        recursive: bool = False,
+        missing_ok: bool = False,
+        timeout_s: float | None = None,
+    ) -> None:
+        """Delete a file, or with ``recursive`` a folder with all it holds.
+
+        Raises ``AgentError`` when that is impossible.
+        """
+        self._agent().delete_file(
+            path, recursive=recursive, missing_ok=missing_ok, timeout_s=timeout_s
         )
+
+    def upload(self, source: str | Path, target: str, *, timeout_s: float | None = None) -> None:
+        """Copy a file or folder of this machine to the path ``target`` in the guest, with modes,
+        times and symbolic links; all of it belongs to the guest's root.
+
+        A folder that is there already keeps what else it holds.  Raises ``HostError`` for what
+        cannot be read, ``AgentError`` when the guest cannot take it.
+        """
+        from bootsmith.vm.transfer import upload
+
+        upload(self._agent(), user_path(source), target, timeout_s=timeout_s)
+
+    def download(self, source: str, target: str | Path, *, timeout_s: float | None = None) -> None:
+        """Copy a file or folder of the guest to the path ``target`` on this machine, likewise.
+
+        Whatever the guest sends, nothing is written outside of ``target``.  Raises
+        ``AgentError`` for what it cannot send, ``HostError`` for what cannot be written.
+        """
+        from bootsmith.vm.transfer import download
+
+        download(self._agent(), source, user_path(target), timeout_s=timeout_s)
+
+    def forward(self, guest_port: int, *, host_port: int = 0) -> Forward:
+        """Lead a port of this machine's loopback to a port of the guest's.
+
+        Its number is ``host_port`` of the result; it is free again after ``close`` there, or
+        when the machine ends.  Raises ``HostError`` when the port is taken.
+        """
+        return self._running().forward(guest_port, host_port=host_port)
+
+    def checkpoint(self, path: str | Path) -> None:
+        """Stop, and keep what has changed on the disk in the file ``path``; see ``resume``.
+
+        Appears whole or not at all, and replaces what was there.  Raises ``VMError`` when the
+        machine does not run or its disk keeps no changes, ``HostError`` when the file cannot be
+        written.
+        """
+        build_id = self.files.build_id()
+        drive = machine_spec(self.files, self.options).drives[0]
+        with self._lock:
+            machine = self._running()
+            try:
+                machine.checkpoint(user_path(path), image=drive, build_id=build_id)
+            finally:
+                if machine.has_ended:
+                    self._machine = None
 
     def stop(self) -> None:
         """Let the guest write everything to its disks and power off.  May be called twice."""
@@ -195,42 +297,60 @@ class VM:
             raise VMError("the machine does not run", hint="call start(), or use `with VM(…)`")
         return machine
 
+    def _agent(self) -> Agent:
+        agent = self._running().agent
+        assert agent is not None
+        return agent
 
-def machine_spec(image: Image, options: VMOptions) -> MachineSpec:
-    """The machine for ``image``; its accelerator is decided when it is started."""
-    mode = options.rootfs_mode or image.manifest.rootfs_mode or _DEFAULT_MODE
-    network = Network.USER if options.network else Network.NONE
-    try:
-        disk_mode = DiskMode(mode)
-    except ValueError:
-        raise VMError(
-            f"the image asks for the root mode {mode!r}, which is not known",
-            hint="choose readonly, memory or cow",
-        ) from None
-    return MachineSpec(
-        arch=image.arch,
-        kernel=image.kernel_path,
-        initramfs=image.initramfs_path,
-        cmdline=kernel_command_line(
-            image.arch,
-            network=network,
-            writable_root=disk_mode is not DiskMode.READONLY,
-            extra=options.boot_args,
+
+def _files_of(
+    image: Image | BootFiles | BuildConfig | Mapping[str, Any] | str | Path | None,
+    reporter: Reporter,
+) -> BootFiles:
+    match image:
+        case BootFiles():
+            return image
+        case Image():
+            return files_of_image(image)
+        case None | str() | Path():
+            return selected_files(image)
+        case _:
+            from bootsmith.sdk.built import built_image  # a build takes libraries a boot does not
+
+            return files_of_image(built_image(image, reporter))
+
+
+def _started(
+    files: BootFiles, options: VMOptions, checkpoint: Path | None, reporter: Reporter
+) -> RunningMachine:
+    if options.console_log is not None:
+        require_writable(options.console_log)
+    machine = start_machine(
+        machine_spec(files, options, checkpoint=checkpoint),
+        StartOptions(
+            accelerator=options.accelerator,
+            boot_timeout_s=options.boot_timeout_s,
+            console_log=options.console_log,
+            state_folder=cache_folder() / "state",
+            reporter=reporter,
         ),
-        machine=default_machine(image.arch),
-        accelerator=Accelerator.TCG,
-        cpus=options.cpus,
-        memory_mib=options.memory_mib,
-        drives=(
-            Drive(
-                path=image.rootfs_path.absolute(),
-                format=DiskFormat.of(image.rootfs_path),
-                mode=disk_mode,
-            ),
-        ),
-        network=network,
     )
+    if options.rootfs_size_bytes is not None:
+        from bootsmith.vm.growth import grow_root
+
+        try:
+            assert machine.agent is not None
+            grow_root(machine.agent)
+        except BaseException:
+            machine.kill()
+            raise
+    return machine
 
 
-def _accelerator(name: Acceleration) -> Accelerator | None:
-    return None if name == "auto" else Accelerator(name)
+def _told(result: ExecResult) -> CommandResult:
+    return CommandResult(
+        exit_code=result.exit_code,
+        stdout_bytes=result.stdout,
+        stderr_bytes=result.stderr,
+        signal=result.signal,
+    )

@@ -30,12 +30,14 @@ class Agent:
         stdin: bytes | Iterable[bytes] | None = None,
         on_stdout: Sink | None = None,
         on_stderr: Sink | None = None,
+        on_start: Callable[[RunningCommand], object] | None = None,
         timeout_s: float | None = None,
     ) -> ExecResult:
         """Run a command to its end.
 
         A text is run by ``/bin/sh -lc``, a sequence is the argument vector.  Output goes to the
-        sinks as it comes; a stream without a sink is collected in the result.
+        sinks as it comes; a stream without a sink is collected in the result.  ``on_start`` is
+        given the one who runs it, before any output.
 
         Raises ``AgentError`` when the agent refuses or is gone, ``VMError`` when the command
         has not ended after ``timeout_s``.
@@ -43,6 +45,8 @@ class Agent:
         running = self.start(Command.of(command, env=env, cwd=cwd), stdin=stdin is not None)
         if stdin is not None:
             running.feed((stdin,) if isinstance(stdin, bytes) else stdin)
+        if on_start is not None:
+            on_start(running)
         collected = {stream: bytearray() for stream in Stream}
         sinks: dict[Stream, Sink] = {
             Stream.STDOUT: on_stdout or collected[Stream.STDOUT].extend,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bootsmith.errors import VMError
 from bootsmith.model.arch import Arch
 from bootsmith.vm.machine import Network, Share
 from bootsmith.vm.shares.place import share_path
@@ -15,6 +16,8 @@ NAMESERVER_ADDRESS = "10.0.2.3"
 
 SHARES_FOLDER = "/run/bootsmith/shares"
 
+_MOST_BYTES = 2047  # COMMAND_LINE_SIZE of x86 and arm64, without its final zero
+
 
 def kernel_command_line(
     arch: Arch,
@@ -22,30 +25,65 @@ def kernel_command_line(
     network: Network = Network.NONE,
     writable_root: bool = True,
     shares: Sequence[Share] = (),
+    base: Sequence[str] | None = None,
     extra: Sequence[str] = (),
 ) -> str:
     """The words for a machine of ours whose root file system is on ``/dev/vda``.
 
-    ``extra`` comes last, and so wins.  Raises ``VMError`` for a share at a place that the
-    guest's command line has no form for.
+    ``base`` stands in for the words about console, panics and the root file system.  ``extra``
+    comes last, and so wins.  Raises ``VMError`` for a share at a place that the
+    guest's command line has no form for, and for more words than a kernel takes.
     """
-    return " ".join(
+    return checked_command_line(
         (
-            f"console={arch.console}",
-            # The first notice is the kernel's banner, a sign of life within a second; twenty more
-            # tell how far it came.  All of its messages take a tenth longer under emulation.
-            "loglevel=6",
-            # A panic ends the machine at once (-no-reboot), so that it is noticed.
-            "panic=-1",
-            # The test of an emulated timer fails on a busy host, and the kernel gives up.
-            *(("reboot=k", "no_timer_check") if arch is Arch.X86_64 else ()),
-            "root=/dev/vda",
-            "rw" if writable_root else "ro",
-            *((_address(),) if network is Network.USER else ()),
+            *(_base(arch, writable_root=writable_root) if base is None else _for_pci(base)),
+            *((_address(),) if network is Network.USER and not _says_address(base) else ()),
             *_shares(shares),
             *extra,
         )
     )
+
+
+def checked_command_line(words: Sequence[str]) -> str:
+    """``words`` as one line.
+
+    A kernel cuts off what is too long and says nothing; here that raises ``VMError``, as do
+    characters that would end the line early.
+    """
+    line = " ".join(words)
+    if "\0" in line or "\n" in line:
+        raise VMError(f"kernel arguments with a line break or a NUL: {line!r}")
+    size_bytes = len(line.encode("utf-8", "surrogateescape"))
+    if size_bytes > _MOST_BYTES:
+        raise VMError(
+            f"the kernel's command line has {size_bytes} bytes, it takes {_MOST_BYTES}",
+            hint="use fewer or shorter kernel arguments and mounts",
+        )
+    return line
+
+
+def _base(arch: Arch, *, writable_root: bool) -> tuple[str, ...]:
+    return (
+        f"console={arch.console}",
+        # The first notice is the kernel's banner, a sign of life within a second; twenty more
+        # tell how far it came.  All of its messages take a tenth longer under emulation.
+        "loglevel=6",
+        # A panic ends the machine at once (-no-reboot), so that it is noticed.
+        "panic=-1",
+        # The test of an emulated timer fails on a busy host, and the kernel gives up.
+        *(("reboot=k", "no_timer_check") if arch is Arch.X86_64 else ()),
+        "root=/dev/vda",
+        "rw" if writable_root else "ro",
+    )
+
+
+def _for_pci(words: Sequence[str]) -> tuple[str, ...]:
+    # Meant for Firecracker (CONTRACTS §4), which has no PCI; on our boards the disk sits on it.
+    return tuple(word for word in words if word != "pci=off")
+
+
+def _says_address(words: Sequence[str] | None) -> bool:
+    return any(word.startswith("ip=") for word in words or ())
 
 
 def _address() -> str:

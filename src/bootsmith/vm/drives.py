@@ -7,7 +7,6 @@ from pathlib import Path
 
 from bootsmith.errors import VMError
 from bootsmith.host.process import run
-from bootsmith.vm.checkpoint import copy_changes
 from bootsmith.vm.machine import DiskFormat, DiskMode, Drive
 
 
@@ -35,6 +34,8 @@ def _opened(drive: Drive, overlay: Path) -> Drive:
         create = ("qemu-img", "create", "-q", "-f", "qcow2", "-F", drive.format.value)
         run((*create, "-b", image, overlay))
     else:
+        from bootsmith.vm.checkpoint import copy_changes  # few machines begin with one
+
         copy_changes(drive.checkpoint, overlay, image=image, image_format=drive.format)
     if drive.size_bytes is not None:
         run(("qemu-img", "resize", "-q", "-f", "qcow2", overlay, str(drive.size_bytes)))

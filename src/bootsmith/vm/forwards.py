@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable
+from typing import Self
 
 from bootsmith.errors import AgentError, HostError, VMError
 from bootsmith.host.channel import Channel
@@ -50,6 +51,12 @@ class Forward:
             stream.end()
         for stream in streams:
             stream.join()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def _take(self) -> None:
         while (client := self._listener.accept()) is not None:

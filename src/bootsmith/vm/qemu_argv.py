@@ -55,7 +55,7 @@ def _words(spec: MachineSpec, wiring: Wiring) -> Iterator[str]:
     yield from ("-machine", _machine(spec))
     yield from ("-accel", _accelerator(spec.accelerator))
     yield from ("-cpu", _cpu(spec))
-    yield from ("-smp", str(spec.cpus))
+    yield from ("-smp", str(spec.cpus or spec.accelerator.default_cpus))
     yield from ("-m", f"{spec.memory_mib}M")
     yield from ("-kernel", str(spec.kernel))
     if spec.initramfs is not None:

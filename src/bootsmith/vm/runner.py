@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bootsmith.errors import BootTimeout, HostError, VMError
 from bootsmith.host.acceleration import AccelerationFacts, acceleration_facts, note_hang
@@ -19,7 +20,9 @@ from bootsmith.vm.drives import with_overlays
 from bootsmith.vm.machine import FILES_PORT, Accelerator, MachineSpec
 from bootsmith.vm.qemu_argv import Wiring, qemu_argv
 from bootsmith.vm.running import RunningMachine
-from bootsmith.vm.shares.tree import ShareTree
+
+if TYPE_CHECKING:
+    from bootsmith.vm.shares.tree import ShareTree
 
 # An accelerated guest prints within a fraction of a second; one that hangs never does.
 FIRST_OUTPUT_TIMEOUT_S = 5.0
@@ -121,7 +124,7 @@ def _attempt(
 def _launch(
     spec: MachineSpec, decision: Decision, options: StartOptions, *, seccomp: bool
 ) -> RunningMachine:
-    shares = ShareTree(spec.shares) if spec.shares else None
+    shares = _share_tree(spec)
     if shares is not None:
         spec = replace(spec, ports=(*spec.ports, FILES_PORT))
     folder = RuntimeFolder(prefix="bootsmith-vm-")
@@ -164,6 +167,15 @@ def _launch(
         on_console=options.on_console,
         shares=shares,
     )
+
+
+def _share_tree(spec: MachineSpec) -> ShareTree | None:
+    if not spec.shares:
+        return None
+    # Most machines share nothing, and start sooner without the library for it.
+    from bootsmith.vm.shares.tree import ShareTree
+
+    return ShareTree(spec.shares)
 
 
 def _await_ready(machine: RunningMachine, options: StartOptions) -> None:

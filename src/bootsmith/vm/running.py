@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from bootsmith.errors import AgentError, VMError
 from bootsmith.host.channel import Channel
@@ -15,13 +15,15 @@ from bootsmith.host.temporary import RuntimeFolder
 from bootsmith.vm import qmp
 from bootsmith.vm.acceleration import Decision
 from bootsmith.vm.agent import Agent
-from bootsmith.vm.checkpoint import save_changes
 from bootsmith.vm.console import Console
-from bootsmith.vm.forwards import Forward
 from bootsmith.vm.line import Line
 from bootsmith.vm.machine import AGENT_PORT, FILES_PORT, INGRESS_PORT, DiskMode, Drive, MachineSpec
-from bootsmith.vm.shares.server import ShareServer
-from bootsmith.vm.shares.tree import ShareTree
+
+# What most machines do without is imported when it is first used: starting is to be quick.
+if TYPE_CHECKING:
+    from bootsmith.vm.forwards import Forward
+    from bootsmith.vm.shares.server import ShareServer
+    from bootsmith.vm.shares.tree import ShareTree
 
 # For a guest with another agent than ours.  "o" needs no help of the guest's programs, whatever
 # its init is.
@@ -53,7 +55,7 @@ class RunningMachine:
         self._changed = threading.Event()
         self._ending = threading.Lock()
         self._has_ended = False
-        self._shares = ShareServer(channels[FILES_PORT], shares) if shares is not None else None
+        self._shares = _serve(channels[FILES_PORT], shares) if shares is not None else None
         self._ingress: Line | None = None
         self._forwards: list[Forward] = []
         self.console = Console(
@@ -69,6 +71,11 @@ class RunningMachine:
     def pid(self) -> int:
         """QEMU's process id."""
         return self._child.pid
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it was stopped, killed or kept in a checkpoint."""
+        return self._has_ended
 
     def status(self) -> int | None:
         """QEMU's exit status, ``None`` while it runs."""
@@ -100,11 +107,18 @@ class RunningMachine:
             return VMError(
                 f"QEMU ended with status {status} before the guest was ready"
                 + (f": {said}" if said else "")
-                + self.last_words()
+                + self.last_words(),
+                hint=None if said or self.console.has_output else self._about_silence(),
             )
         if ended is not None:
             return AgentError(f"{ended}{self.last_words()}", code=ended.code)
         return None
+
+    def _about_silence(self) -> str:
+        return (
+            "the kernel ended before its first word: its file may be damaged (bootsmith verify), "
+            f"or {self.spec.memory_mib} MiB of memory are too little for it"
+        )
 
     def last_words(self) -> str:
         """The end of the console as a part of an error's text."""
@@ -123,6 +137,8 @@ class RunningMachine:
                     "ports of this machine cannot be forwarded",
                     hint=f"start it with {INGRESS_PORT} among its ports",
                 )
+            from bootsmith.vm.forwards import Forward
+
             if self._ingress is None:
                 self._ingress = Line(self._channels[INGRESS_PORT])
             made = Forward(self._ingress, guest_port=guest_port, host_port=host_port)
@@ -155,6 +171,8 @@ class RunningMachine:
                     "there are no changes to keep",
                     hint="make a checkpoint of a running machine whose root mode is cow",
                 )
+            from bootsmith.vm.checkpoint import save_changes
+
             try:
                 self._wind_down(timeout_s)
                 self._child.terminate()
@@ -216,6 +234,12 @@ class RunningMachine:
             self.kill()
         else:
             self.stop()
+
+
+def _serve(channel: Channel, shares: ShareTree) -> ShareServer:
+    from bootsmith.vm.shares.server import ShareServer
+
+    return ShareServer(channel, shares)
 
 
 def _power_off(agent: Agent, deadline: Deadline) -> None:

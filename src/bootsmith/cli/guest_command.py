@@ -1,0 +1,159 @@
+"""``[IMAGE] [OPTIONS] -- COMMAND…``: what the commands that run something in a guest share."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import click
+
+from bootsmith.cli.notes import Notes
+from bootsmith.errors import AgentError, ConfigError
+from bootsmith.host.environment import environment
+from bootsmith.host.signal_forwarding import ForwardedSignals
+from bootsmith.host.standard_streams import (
+    STDERR,
+    STDIN,
+    STDOUT,
+    is_open,
+    is_terminal,
+    read_chunks,
+    writer,
+)
+from bootsmith.sdk.vm import VM
+from bootsmith.sdk.vm_options import CommandResult, VMOptions
+from bootsmith.vm.execution import RunningCommand
+
+
+class CommandAfterDashes(click.Command):
+    """Splits ``[IMAGE] [OPTIONS] -- COMMAND…`` at the dashes, before click would drop them.
+
+    The words behind them arrive as ``words``.
+    """
+
+    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
+        return [*super().collect_usage_pieces(ctx), "-- COMMAND…"]
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        ours, words = args, []
+        if "--" in args:
+            at = args.index("--")
+            ours, words = args[:at], args[at + 1 :]
+        rest = super().parse_args(ctx, ours)
+        ctx.params["words"] = tuple(words)
+        return rest
+
+
+class NeedsCommand(CommandAfterDashes):
+    """Refuses to go without a COMMAND, and says where it goes when it stands elsewhere."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if "--" not in args[:-1] and not {"-h", "--help"}.intersection(args):
+            example = " ".join(self._with_dashes([word for word in args if word != "--"]))
+            raise click.UsageError(
+                f"there is no command: write it after --, as in: {ctx.command_path} {example}"
+            )
+        return super().parse_args(ctx, args)
+
+    def _with_dashes(self, args: Sequence[str]) -> Iterator[str]:
+        """``args`` with dashes where the command seems to begin."""
+        positions = list(self._positions(args))
+        if positions and _looks_like_an_image(args[positions[0]]):
+            positions = positions[1:]
+        at = positions[0] if positions else len(args)
+        yield from map(shlex.quote, args[:at])
+        yield "--"
+        yield shlex.join(args[at:]) or "uname -a"
+
+    def _positions(self, args: Sequence[str]) -> Iterator[int]:
+        """Where in ``args`` words stand that are neither options nor their values."""
+        takes_value = {
+            name
+            for option in self.params
+            if isinstance(option, click.Option) and not option.is_flag
+            for name in option.opts
+        }
+        is_value = False
+        for at, word in enumerate(args):
+            if not is_value and not word.startswith("-"):
+                yield at
+            is_value = not is_value and word in takes_value
+
+
+def environment_options(command: Callable[..., int]) -> Callable[..., int]:
+    """``--env`` and ``--cwd`` for what runs in the guest."""
+    variable = click.option(
+        "--env", "-e", multiple=True, metavar="NAME=VALUE", help="A variable for the command."
+    )
+    folder = click.option("--cwd", metavar="FOLDER", help="The folder in the guest to run it in.")
+    return variable(folder(command))
+
+
+def variables(pairs: Sequence[str]) -> dict[str, str]:
+    """``--env`` as a mapping.  Raises ``BadParameter`` for what is not NAME=VALUE."""
+    found = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not (name and equals):
+            raise click.BadParameter(f"{pair!r} is not NAME=VALUE", param_hint="--env")
+        found[name] = value
+    return found
+
+
+def opened(image: str | None, *, resume: Path | None, options: VMOptions, notes: Notes) -> VM:
+    """The machine that the user means, not started."""
+    if resume is not None:
+        return VM.resume(resume, image, options=options, reporter=notes)
+    return VM(image, options=options, reporter=notes)
+
+
+def run_streaming(
+    vm: VM, words: Sequence[str], *, env: dict[str, str], cwd: str | None
+) -> CommandResult:
+    """Run a command with this process's own streams; signals for us go to it."""
+    with ForwardedSignals() as signals:
+        return vm.exec(
+            words,
+            env=env,
+            cwd=cwd,
+            stdin=read_chunks(STDIN) if is_open(STDIN) and not is_terminal(STDIN) else None,
+            on_stdout=writer(STDOUT),
+            on_stderr=writer(STDERR),
+            on_start=lambda running: signals.lead_to(_sender(running)),
+        )
+
+
+def run_on_this_terminal(
+    vm: VM, words: Sequence[str] | None, *, env: dict[str, str], cwd: str | None
+) -> CommandResult:
+    """Hand this terminal to a command, by default a login shell."""
+    kind = environment().get("TERM")
+    return vm.shell(words, env={"TERM": kind, **env} if kind else env, cwd=cwd)
+
+
+def has_terminal() -> bool:
+    return is_terminal(STDIN) and is_terminal(STDOUT)
+
+
+def require_terminal() -> None:
+    """Raises ``ConfigError`` when input or output is something else."""
+    if not has_terminal():
+        raise ConfigError(
+            "--tty needs a terminal as standard input and output", hint="leave --tty out"
+        )
+
+
+def _sender(running: RunningCommand) -> Callable[[int], None]:
+    def send(number: int) -> None:
+        try:
+            running.signal(number)
+        except AgentError:
+            # The guest is gone; whoever reads the output is told.
+            return
+
+    return send
+
+
+def _looks_like_an_image(word: str) -> bool:
+    return "/" in word or Path(word).exists()

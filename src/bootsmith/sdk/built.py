@@ -1,0 +1,24 @@
+"""An image for a config, built once and kept."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+from bootsmith.config.build_config import BuildConfig
+from bootsmith.model.reporter import Reporter
+from bootsmith.sdk.building import BuildOptions, load_config
+from bootsmith.sdk.image import Image
+from bootsmith.sdk.settings import cache_folder
+
+
+def built_image(config: BuildConfig | Mapping[str, Any], reporter: Reporter) -> Image:
+    """The image of ``config``, below the cache folder, in a place that the config decides.
+
+    A build that would change nothing leaves it as it is.  Raises as ``Image.build`` does.
+    """
+    loaded, _ = load_config(config, BuildOptions(), reporter)
+    text = loaded.model_dump_json(by_alias=True)
+    place = cache_folder() / "built" / hashlib.sha256(text.encode()).hexdigest()[:32]
+    return Image.build(config, output=place, reporter=reporter)
