@@ -10,6 +10,7 @@ from bootsmith.cli.terminal import TerminalReporter
 from bootsmith.config.preset_files import DEFAULT_PRESET, preset_names, preset_text
 from bootsmith.errors import ConfigError
 from bootsmith.manifest.manifest import LOCK_NAME
+from bootsmith.model.reporter import Reporter
 from bootsmith.sdk.building import BuildOptions
 from bootsmith.sdk.image import Image
 from bootsmith.sdk.settings import DEFAULT_OUTPUT
@@ -29,8 +30,12 @@ from bootsmith.sdk.settings import DEFAULT_OUTPUT
     "--include", multiple=True, metavar="PACKAGES", help="More packages, parted by commas."
 )
 @click.option(
-    "--output", "-o", type=click.Path(path_type=Path), default=DEFAULT_OUTPUT, show_default=True,
-    help="The folder to make.",
+    "--output", "-o", type=click.Path(path_type=Path),
+    help=f"The folder to make; {DEFAULT_OUTPUT}, unless --tag is given.",
+)  # fmt: skip
+@click.option(
+    "--tag", "tags", multiple=True, metavar="NAME[:TAG]",
+    help="Keep the image in the library under this name.",
 )  # fmt: skip
 @click.option("--arch", metavar="ARCH", help="x86_64 or aarch64; by default this machine's.")
 @click.option("--mirror", metavar="URL", help="The mirror to take packages from.")
@@ -53,7 +58,8 @@ def command(
     config_path: Path | None,
     preset: str | None,
     include: tuple[str, ...],
-    output: Path,
+    output: Path | None,
+    tags: tuple[str, ...],
     arch: str | None,
     mirror: str | None,
     locked: bool,
@@ -71,6 +77,7 @@ def command(
     \b
     bootsmith build
     bootsmith build --include openssh-server,python3 --output ./my-assets
+    bootsmith build --config my.json --tag tools:1.0
     bootsmith build --config my.json --locked
     """
     if init_config:
@@ -87,13 +94,39 @@ def command(
         arch=arch,
         include=tuple(name for names in include for name in names.split(",") if name),
         mirror=mirror,
-        lock_path=lock_path or (output / LOCK_NAME if locked else None),
+        lock_path=lock_path or ((output or DEFAULT_OUTPUT) / LOCK_NAME if locked else None),
         offline=offline,
         allow_unsigned=allow_unsigned,
         strict=strict,
     )
     with TerminalReporter(quiet=quiet, verbose=verbose) as reporter:
-        image = Image.build(config_path, output=output, options=options, reporter=reporter)
+        if tags:
+            image = _build_and_tag(config_path, output, tags, options, reporter)
+        else:
+            image = Image.build(
+                config_path, output=output or DEFAULT_OUTPUT, options=options, reporter=reporter
+            )
     if not quiet:
         click.echo(f"{image.folder}: build id {image.build_id}")
     return 0
+
+
+def _build_and_tag(
+    config: Path | None,
+    output: Path | None,
+    tags: tuple[str, ...],
+    options: BuildOptions,
+    reporter: Reporter,
+) -> Image:
+    """Build into the library, or into a folder that the library then takes a copy of."""
+    from bootsmith.library.reference import Reference
+    from bootsmith.sdk.library import Library  # brings archives along: only when asked for
+
+    for tag in tags:
+        Reference.parse(tag)  # a wrong name is told before the work
+    library = Library(reporter=reporter)
+    if output is None:
+        return library.build(config, tags=tags, options=options)
+    image = Image.build(config, output=output, options=options, reporter=reporter)
+    library.take(output, tags=tags)
+    return image

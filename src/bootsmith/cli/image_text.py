@@ -62,7 +62,7 @@ def image_lines(found: Mapping[str, Any]) -> Iterator[str]:
         ("distro", found["distro"]),
         ("made", found["buildTime"]),
         ("by", found["builder"]),
-        ("kernel", found["kernel"]),
+        ("linux", found["kernel"]),
         ("packages", found["packageCount"]),
         ("from", found["origin"]),
         ("root mode", found["rootfsMode"]),

@@ -89,19 +89,26 @@ class Intake:
             _remove_files(source, manifest)
         return Taken(folder=folder, manifest=manifest, outcome=outcome)
 
-    def call(self, build_id: str, references: Iterable[Reference]) -> Taken | None:
-        """Call an image that is here ``references``; ``None`` when it is not here, or damaged."""
+    def call(self, build_id: str, references: Iterable[Reference]) -> Taken:
+        """Call an image that is here ``references``; only its manifest is looked at.
+
+        Raises ``ImageError`` when it is not here.
+        """
         with self.shelf.adding():
             folder = self.shelf.object_folder(build_id)
-            try:
-                _, manifest = read_manifest(folder)
-            except BootsmithError:
-                return None
-            if manifest.build_id != build_id or self.check(folder, manifest):
-                return None
+            _, manifest = read_manifest(folder)
             for reference in sorted(set(references)):
                 self.shelf.label(reference, manifest.arch, build_id)
-            return Taken(folder=folder, manifest=manifest, outcome=Outcome.PRESENT)
+        return Taken(folder=folder, manifest=manifest, outcome=Outcome.PRESENT)
+
+    def is_sound(self, build_id: str) -> bool:
+        """Whether an image is here, and all its files are right."""
+        folder = self.shelf.object_folder(build_id)
+        try:
+            _, manifest = read_manifest(folder)
+        except BootsmithError:
+            return False
+        return manifest.build_id == build_id and not self.check(folder, manifest)
 
     def _outcome(self, folder: Path, text: bytes, manifest: Manifest) -> Outcome:
         if not folder.is_dir():

@@ -49,9 +49,8 @@ class Puller:
             text, arch=arch, host=self.host
         )
         references = (reference,) if reference else ()
-        here = self.intake.call(offer.build_id, references)
-        if here is not None:
-            return here
+        if self.intake.is_sound(offer.build_id):
+            return self.intake.call(offer.build_id, references)
         with work_place(self.intake.shelf.work, label="pull") as place:
             archive, folder = place / "archive", place / "image"
             self._fetch_patiently(offer, archive)

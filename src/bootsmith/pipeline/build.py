@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -51,7 +52,8 @@ ARTIFACT_NAMES = (KERNEL_NAME, INITRAMFS_NAME, ROOTFS_NAME, LOCK_NAME, MANIFEST_
 def build(request: BuildRequest, bench: Workbench) -> Manifest:
     """Build the image and publish it at ``request.output``.
 
-    Nothing is done when the image there is already what would be built, byte for byte.
+    Nothing is done when the image there, or in one of ``request.elsewhere``, is already what
+    would be built, byte for byte.
     Raises the errors of every stage; ``request.output`` is then as it was.
     """
     report = bench.reporter
@@ -59,10 +61,11 @@ def build(request: BuildRequest, bench: Workbench) -> Manifest:
     guest = guest_files(request, bench)
     plan = make_plan(request, lock, guest, bench)
     published = Published(output=request.output, store=bench.store)
-    finished = published.find(plan, lock, request.config, builder=_builder())
-    if finished is not None:
-        report.stage("Nothing has changed")
-        return finished
+    for place in (published, *(replace(published, output=one) for one in request.elsewhere)):
+        finished = place.find(plan, lock, request.config, builder=_builder())
+        if finished is not None:
+            report.stage("Nothing has changed")
+            return finished
     report.stage(f"Fetching {len(lock.packages)} packages and a kernel")
     bench.fetcher.fetch(bench.remote(package) for package in lock.blobs())
     with (

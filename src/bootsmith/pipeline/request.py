@@ -12,10 +12,14 @@ from bootsmith.plan.lock import Lock
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildRequest:
-    """``lock`` set: these inputs and no others.  ``source_date_epoch`` in seconds since 1970."""
+    """``lock`` set: these inputs and no others.  ``source_date_epoch`` in seconds since 1970.
+
+    ``elsewhere`` are folders beside ``output`` that may already hold the finished image.
+    """
 
     config: BuildConfig
     arch: Arch
     output: Path
+    elsewhere: tuple[Path, ...] = ()
     lock: Lock | None = None
     source_date_epoch: int | None = None

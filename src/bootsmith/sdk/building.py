@@ -62,8 +62,12 @@ def build_image(
     output: Path,
     options: BuildOptions | None,
     reporter: Reporter,
+    elsewhere: tuple[Path, ...] = (),
 ) -> Manifest:
-    """See ``Image.build``."""
+    """See ``Image.build``.
+
+    When one of the folders ``elsewhere`` holds that very image, nothing is built at ``output``.
+    """
     options = options or BuildOptions()
     loaded, folder = load_config(config, options, reporter)
     arch = Arch.parse(options.arch) if options.arch else loaded.arch or host_arch()
@@ -90,6 +94,7 @@ def build_image(
         config=loaded,
         arch=arch,
         output=output.absolute(),
+        elsewhere=elsewhere,
         lock=_read_lock(options.lock_path) if options.lock_path else None,
         source_date_epoch=source_date_epoch(),
     )

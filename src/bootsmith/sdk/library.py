@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
+from bootsmith.config.build_config import BuildConfig
 from bootsmith.errors import ImageError, Problem
 from bootsmith.host.disk_use import DiskUse
 from bootsmith.host.environment import host_arch
@@ -23,6 +25,7 @@ from bootsmith.library.shelf import Shelf
 from bootsmith.model.arch import Arch
 from bootsmith.model.reporter import Reporter, Silent
 from bootsmith.pipeline.verify import image_problems
+from bootsmith.sdk.building import BuildOptions, build_image
 from bootsmith.sdk.image import Image
 from bootsmith.sdk.settings import image_registry, image_store_folder
 
@@ -91,6 +94,32 @@ class Library:
             found = (*found, Problem(pointer="buildId", message=message))
         return found
 
+    def build(
+        self,
+        config: BuildConfig | Mapping[str, Any] | str | Path | None = None,
+        *,
+        tags: Iterable[str] = (),
+        options: BuildOptions | None = None,
+    ) -> Image:
+        """Build an image straight into the library; see ``Image.build``.
+
+        One that would be the same byte for byte is not built again, it only gets its names.
+        """
+        references = [Reference.parse(tag) for tag in tags]
+        with work_place(self._shelf.work, label="build") as place:
+            manifest = build_image(
+                config,
+                output=place / "image",
+                options=options,
+                reporter=self._reporter,
+                elsewhere=tuple(map(self._shelf.object_folder, self._shelf.build_ids())),
+            )
+            if (place / "image").exists():
+                self._intake.take(place / "image", references=references, transfer=Transfer.MOVE)
+            else:
+                self._intake.call(manifest.build_id, references)
+        return self.open(self._shelf.object_folder(manifest.build_id))
+
     def take(
         self,
         source: str | Path,
@@ -120,11 +149,7 @@ class Library:
         if found.build_id is None:
             taken = self._intake.take(found.folder, references=references)
             return Selected(folder=taken.folder, build_id=taken.manifest.build_id)
-        if self._intake.call(found.build_id, references) is None:
-            raise ImageError(
-                f"the image {found.build_id} is damaged and gets no further name",
-                hint="see what is wrong with: bootsmith image ls --verify",
-            )
+        self._intake.call(found.build_id, references)
         return found
 
     def remove(self, selector: str, *, arch: str | None = None, force: bool = False) -> Removed:
