@@ -48,6 +48,10 @@ from bootsmith.sdk.settings import DEFAULT_OUTPUT
 @click.option(
     "--allow-unsigned", is_flag=True, help="Accept unsigned repositories.  Recorded in the image."
 )
+@click.option(
+    "--build-env", multiple=True, metavar="NAME",
+    help="Pass this variable on to postBuild.commands.  It ends up in no image.",
+)  # fmt: skip
 @click.option("--strict", is_flag=True, help="Fail on config keys that mean nothing.")
 @click.option("--init-config", is_flag=True, help="Print a config to start from, and stop.")
 @click.option("--verify", "verify_path", type=click.Path(path_type=Path), metavar="FOLDER",
@@ -66,6 +70,7 @@ def command(
     lock_path: Path | None,
     offline: bool,
     allow_unsigned: bool,
+    build_env: tuple[str, ...],
     strict: bool,
     init_config: bool,
     verify_path: Path | None,
@@ -98,6 +103,7 @@ def command(
         offline=offline,
         allow_unsigned=allow_unsigned,
         strict=strict,
+        build_env=build_env,
     )
     with TerminalReporter(quiet=quiet, verbose=verbose) as reporter:
         if tags:

@@ -24,6 +24,7 @@ from bootsmith.manifest.manifest import (
 )
 from bootsmith.pipeline.artifacts import ext4_options, write_artifacts
 from bootsmith.pipeline.boot_layer import BootLayer, boot_layer
+from bootsmith.pipeline.build_access import BuildAccess, build_access, guarded
 from bootsmith.pipeline.debian_root import (
     install_debian,
     kernel_tree,
@@ -60,7 +61,8 @@ def build(request: BuildRequest, bench: Workbench) -> Manifest:
     lock = _lock(request, bench)
     guest = guest_files(request, bench)
     plan = make_plan(request, lock, guest, bench)
-    published = Published(output=request.output, store=bench.store)
+    access = build_access(request.config, bench)
+    published = Published(output=request.output, store=bench.store, access=access.fingerprint)
     for place in (published, *(replace(published, output=one) for one in request.elsewhere)):
         finished = place.find(plan, lock, request.config, builder=_builder())
         if finished is not None:
@@ -74,7 +76,7 @@ def build(request: BuildRequest, bench: Workbench) -> Manifest:
     ):
         # The kernel's package is opened while the scripts of the others run.
         kernel = beside.submit(_boot_layer, request, bench, lock, guest)
-        root, epoch_s = _assemble(request, bench, lock, plan)
+        root, epoch_s = _assemble(request, bench, lock, plan, access)
         boot = kernel.result().dated(epoch_s)
         report.stage("Writing the image")
         root = add_guest(
@@ -151,7 +153,7 @@ def _boot_layer(
 
 
 def _assemble(
-    request: BuildRequest, bench: Workbench, lock: Lock, plan: BuildPlan
+    request: BuildRequest, bench: Workbench, lock: Lock, plan: BuildPlan, access: BuildAccess
 ) -> tuple[FileTree, int]:
     """The tree after all steps, and the time that nothing in it is newer than."""
     first, *others = zip(plan.steps, plan.step_ids, strict=True)
@@ -162,14 +164,14 @@ def _assemble(
         lambda: install_debian(lock, request, bench, step_id=first[1]),
     )
     runner = StepRunner(
-        bench=bench,
+        bench=guarded(bench, access),
         hostname=request.config.hostname,
         epoch_s=installed.epoch_s,
         surroundings=SERVICE_BLOCKERS,
     )
     tree = installed.tree
     for step, step_id in others:
-        tree = runner.carry_out(tree, step, step_id)
+        tree = runner.carry_out(tree, step, access.layer_id(step_id))
     if any(isinstance(step, RunCommand) for step in plan.steps):
         tree = tidy_debian(tree, request, bench, epoch_s=installed.epoch_s)
     return tree, installed.epoch_s

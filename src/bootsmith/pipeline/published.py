@@ -18,17 +18,22 @@ from bootsmith.plan.build_plan import BuildPlan
 from bootsmith.plan.lock import Lock, encode_lock
 from bootsmith.store.blobs import Store
 
+_ACCESS = "/access"  # no artifact's name
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Published:
     """An output folder, and what the store remembers of its files.
 
     Hashing half a gigabyte takes longer than everything else an unchanged build does, so files
-    that were right once and have the same identity since are not hashed again.
+    that were right once and have the same identity since are not hashed again.  ``access`` tells
+    what the commands are given to reach out from what they were given at another time: an image
+    made with another one is made anew.
     """
 
     output: Path
     store: Store
+    access: str = ""
 
     def find(
         self, plan: BuildPlan, lock: Lock, config: BuildConfig, *, builder: Mapping[str, str]
@@ -45,7 +50,10 @@ class Published:
             )
             if not is_the_same:
                 return None
-            if self._remembered() != self._identities(manifest):
+            remembered = self._remembered()
+            if remembered.get(_ACCESS, "") != self.access:
+                return None
+            if remembered != self._identities(manifest):
                 if image_problems(self.output, manifest):
                     return None
                 self.remember(manifest)
@@ -60,17 +68,19 @@ class Published:
 
     def _identities(self, manifest: Manifest) -> dict[str, str]:
         """By name, each with the digest it had, so that a forged manifest is no match."""
-        return {
+        files = {
             artifact.name: f"{artifact.digest} {file_identity(self.output / artifact.name)}"
             for artifact in manifest.artifacts.values()
         }
+        return {**files, _ACCESS: self.access} if self.access else files
 
-    def _remembered(self) -> object:
+    def _remembered(self) -> dict[str, str]:
         text = self._records().read(self._key())
         try:
-            return json.loads(text) if text else None
+            found = json.loads(text) if text else {}
         except ValueError:
-            return None  # damaged: the files are hashed
+            return {}  # damaged: the files are hashed
+        return found if isinstance(found, dict) else {}
 
     def _records(self) -> RecordFolder:
         return RecordFolder(self.store.root / "published")

@@ -25,6 +25,9 @@ _BILLION = 1_000_000_000
 _LAYER_KIND = "step-layer"
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
+# Package managers of languages keep what they download, and the addresses; no image needs it.
+_NO_CACHES = {"PIP_NO_CACHE_DIR": "1", "npm_config_cache": "/run/npm-cache"}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepRunner:
@@ -99,6 +102,7 @@ class StepRunner:
                 "DEBIAN_FRONTEND": "noninteractive",
                 "LC_ALL": "C.UTF-8",
                 "SOURCE_DATE_EPOCH": str(self.epoch_s),
+                **_NO_CACHES,
             },
         )
         return SandboxJob(

@@ -43,6 +43,7 @@ class BuildOptions:
 
     ``preset`` names the config when none is given.  ``arch`` and ``mirror`` take precedence
     over the config's, ``include`` adds packages to it.  ``lock_path`` builds from that lock.
+    ``build_env`` names variables of this process that the build's commands get, too.
     """
 
     preset: str | None = None
@@ -53,6 +54,7 @@ class BuildOptions:
     offline: bool = False
     allow_unsigned: bool = False
     strict: bool = False
+    build_env: tuple[str, ...] = ()
     cache_dir: Path | None = None
 
 
@@ -127,8 +129,31 @@ def load_config(
             reporter.warning(f"{origin}: {problem}")
     if options.include:
         loaded = _with_packages(loaded, options.include)
+    if options.build_env:
+        loaded = _with_variables(loaded, options.build_env)
     _require_carried_out(loaded)
     return loaded, folder
+
+
+def _with_variables(config: BuildConfig, names: tuple[str, ...]) -> BuildConfig:
+    """``config`` whose commands get variables of this process.  Raises ``ConfigError``."""
+    variables = environment()
+    problems = []
+    for name in names:
+        if "=" in name:
+            message = f"takes the name of a variable; the value of {name.partition('=')[0]} is "
+            problems.append(
+                Problem(pointer="--build-env", message=f"{message}taken from the environment")
+            )
+        elif name not in variables:
+            problems.append(
+                Problem(pointer="--build-env", message=f"{name} is not set in this environment")
+            )
+    if problems:
+        raise ConfigError("a variable cannot be passed on", problems=tuple(problems))
+    fields = {"env": {**config.build.env, **{name: variables[name] for name in names}}}
+    passed = parse_config({"build": fields}, origin="--build-env").build.env
+    return config.model_copy(update={"build": config.build.model_copy(update={"env": passed})})
 
 
 def _with_packages(config: BuildConfig, packages: tuple[str, ...]) -> BuildConfig:
