@@ -62,7 +62,7 @@ def run(*argv: str | Path, env: Mapping[str, str] | None = None) -> str:
     """Run a program that must succeed, and return what it prints."""
     done = subprocess.run(
         [os.fspath(word) for word in argv],
-        env={**os.environ, **(env or {})},
+        env=_as_installed({**os.environ, **(env or {})}),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -71,6 +71,11 @@ def run(*argv: str | Path, env: Mapping[str, str] | None = None) -> str:
     if done.returncode:
         raise SystemExit(f"{argv[0]} failed:\n{done.stdout}{done.stderr}")
     return done.stdout + done.stderr
+
+
+def _as_installed(env: dict[str, str]) -> dict[str, str]:
+    """With compiled modules kept, as pip leaves them: compiling takes longer than ``--help``."""
+    return {name: value for name, value in env.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 def bootsmith(*words: str | Path, env: Mapping[str, str] | None = None) -> str:

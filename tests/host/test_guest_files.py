@@ -46,6 +46,7 @@ def test_without_a_compiler_the_error_names_it(
     assert not (checkout / "bin" / "x86_64").exists()
 
 
+@pytest.mark.slow
 def test_sources_that_do_not_compile(checkout: Path, tmp_path: Path) -> None:
     pytest.importorskip("ziglang")
     (checkout / "src" / "main.zig").write_text("pub fn main() void { nonsense }\n")
@@ -57,6 +58,7 @@ def test_sources_that_do_not_compile(checkout: Path, tmp_path: Path) -> None:
     assert not agent_build.is_fresh(checkout)
 
 
+@pytest.mark.slow
 def test_agents_are_compiled_once(checkout: Path) -> None:
     pytest.importorskip("ziglang")
     (checkout / "src" / "main.zig").write_text("pub fn main() void {}\n")

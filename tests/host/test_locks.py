@@ -6,12 +6,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-from bootsmith.host.locks import locked
+import pytest
+
+from bootsmith.host.locks import locked, locked_for_once
 
 COUNT_UP = """
 import sys
 from pathlib import Path
-from bootsmith.host.locks import locked
+from bootsmith.host.locks import locked, locked_for_once
 lock, counter = map(Path, sys.argv[1:])
 for _ in range(100):
     with locked(lock):
@@ -20,6 +22,7 @@ for _ in range(100):
 """
 
 
+@pytest.mark.slow
 def test_nobody_counts_at_the_same_time(tmp_path: Path) -> None:
     counter = tmp_path / "counter"
     counter.write_text("0")
@@ -34,3 +37,9 @@ def test_nobody_counts_at_the_same_time(tmp_path: Path) -> None:
 def test_readers_share(tmp_path: Path) -> None:
     with locked(tmp_path / "lock", shared=True), locked(tmp_path / "lock", shared=True):
         pass
+
+
+def test_a_lock_for_once_leaves_nothing(tmp_path: Path) -> None:
+    with locked_for_once(tmp_path / "locks" / "lock"):
+        assert (tmp_path / "locks" / "lock").exists()
+    assert list((tmp_path / "locks").iterdir()) == []

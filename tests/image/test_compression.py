@@ -7,7 +7,7 @@ import lzma
 
 import lz4.frame
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bootsmith.errors import ArchiveError, ConfigError
@@ -20,6 +20,7 @@ from bootsmith.image.compression import (
 )
 from bootsmith.image.decompression import compression_name, decompressed
 from bootsmith.model.streams import BytesSink, BytesSource
+from tests.support.examples import examples
 from tests.support.judges import judge
 
 TEXT = b"".join(b"line %d of a text that repeats\n" % number for number in range(4000))
@@ -34,7 +35,7 @@ SIZES = [0, 1, LZ4_LEGACY_BLOCK_BYTES - 1, LZ4_LEGACY_BLOCK_BYTES, LZ4_LEGACY_BL
 
 
 @pytest.mark.parametrize("compression", PACKED)
-@settings(max_examples=25, deadline=None)
+@examples(25)
 @given(data=st.binary(max_size=2000))
 def test_what_is_packed_is_unpacked(compression: Compression, data: bytes) -> None:
     assert decompressed(compressed(data, compression)) == data

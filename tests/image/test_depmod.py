@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from bootsmith.image.depmod import depmod
 from bootsmith.image.kernel_modules import KernelModules
 from bootsmith.tree.contents import read_content
 from tests.support.debian_kernel import kernel_package
+from tests.support.examples import examples
 from tests.support.judges import judge, require
 from tests.support.kernel_shapes import VIRTIO, module, package
 from tests.support.memory_blobs import MemoryBlobs
@@ -68,7 +69,7 @@ def test_the_comparison_is_awake(tmp_path: Path) -> None:
 
 
 @pytest.mark.judge
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@examples(30, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(
         st.tuples(

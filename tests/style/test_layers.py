@@ -7,6 +7,10 @@ import sys
 import tomllib
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.slow  # ./dev check runs lint-imports itself
+
 CHECKOUT = Path(__file__).parents[2]
 
 

@@ -10,7 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bootsmith.errors import ArchiveError, UnsafePath
@@ -20,6 +20,7 @@ from bootsmith.tree.entry import Directory, RegularFile, Symlink
 from bootsmith.tree.file_tree import FileTree
 from bootsmith.tree.layer import Layer, overlay
 from tests.support import tar_shapes as shapes
+from tests.support.examples import examples
 from tests.support.judges import judge
 from tests.support.memory_blobs import MemoryBlobs
 from tests.tree.reading import members_of
@@ -143,7 +144,7 @@ operations = st.lists(
 )
 
 
-@settings(max_examples=400)
+@examples(400)
 @given(st.lists(operations, min_size=1, max_size=3))
 def test_layers_end_as_their_extraction_does(layers: list[list[tuple[str, bytes, bytes]]]) -> None:
     machine, tree, blobs = Machine(), FileTree(), MemoryBlobs()
@@ -165,7 +166,7 @@ def test_layers_end_as_their_extraction_does(layers: list[list[tuple[str, bytes,
 
 
 @pytest.mark.judge
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(operations)
 def test_gnu_tar_extracts_to_the_same_tree(
     tmp_path_factory: pytest.TempPathFactory, layer: list[tuple[str, bytes, bytes]]

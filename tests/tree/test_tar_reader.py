@@ -409,6 +409,7 @@ def test_global_records_cannot_grow_without_end() -> None:
         members_of(shapes.archive(*parts))
 
 
+@pytest.mark.slow
 def test_sparse_files_cannot_have_stretches_without_end() -> None:
     count = 100_000
     stretches = b"".join(b"%d,1," % (2 * n) for n in range(count)).rstrip(b",")

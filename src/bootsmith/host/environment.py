@@ -34,10 +34,6 @@ def home_folder() -> Path:
         raise HostError("this user has no home folder", hint="set HOME") from error
 
 
-def is_root() -> bool:
-    return hasattr(os, "geteuid") and os.geteuid() == 0
-
-
 def is_linux() -> bool:
     return sys.platform.startswith("linux")
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bootsmith.host.files import host_error
+from bootsmith.host.paths import ensure_folder
 
 
 def read_link(path: Path) -> str | None:
@@ -26,8 +27,8 @@ def read_link(path: Path) -> str | None:
 def replace_link(path: Path, target: str) -> None:
     """Make ``path`` a symbolic link to ``target`` in one step, whatever it linked to before."""
     staging = path.with_name(f".{path.name}-{os.getpid()}-{os.urandom(4).hex()}")
+    ensure_folder(path.parent)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         staging.symlink_to(target)
         staging.replace(path)
     except OSError as error:

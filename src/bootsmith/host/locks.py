@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bootsmith.host.files import host_error
+from bootsmith.host.paths import ensure_folder
 
 
 @contextmanager
@@ -26,6 +27,16 @@ def locked(path: Path, *, shared: bool = False) -> Iterator[None]:
         yield
     finally:
         os.close(fd)
+
+
+@contextmanager
+def locked_for_once(path: Path) -> Iterator[None]:
+    """As ``locked``; the file goes with the lock, for locks of which there are ever new ones."""
+    with locked(path):
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -49,8 +60,8 @@ def _open_locked(path: Path, operation: int) -> int:
     keeps nobody out, so it is taken again.
     """
     while True:
+        ensure_folder(path.parent)
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
             fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise host_error(error, "lock", path) from error

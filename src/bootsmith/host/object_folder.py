@@ -17,6 +17,7 @@ from pathlib import Path
 
 from bootsmith.errors import HostError, IntegrityError
 from bootsmith.host.files import FileSink, FileSource, host_error, sha256_of_file
+from bootsmith.host.paths import ensure_folder
 from bootsmith.model.digest import Descriptor, Digest
 
 _CHECKED_S = 1_000_000_000  # the time stamp's seconds: 2001-09-09, which no real file carries
@@ -82,8 +83,8 @@ class ObjectFolder:
     def adopt(self, staging: Path, found: Descriptor) -> None:
         """Move a file whose digest the caller has just computed into its place."""
         target = self.path(found.digest)
+        ensure_folder(target.parent)
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
             staging.chmod(0o444)
             _mark_checked(staging, found.size_bytes)
             staging.replace(target)
@@ -93,10 +94,7 @@ class ObjectFolder:
     def staging_path(self) -> Path:
         """A new file name on the same file system, for something that may be adopted."""
         folder = self._root / "staging"
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise host_error(error, "create", folder) from error
+        ensure_folder(folder)
         return folder / f"{os.getpid()}-{threading.get_ident():x}-{os.urandom(4).hex()}"
 
     def __iter__(self) -> Iterator[Digest]:
@@ -134,8 +132,8 @@ class RecordFolder:
     def write(self, key: str, data: bytes) -> None:
         path = self._root / key
         staging = path.with_name(f".{path.name}-{os.getpid()}-{threading.get_ident():x}")
+        ensure_folder(path.parent)
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
             staging.write_bytes(data)
             staging.replace(path)
         except OSError as error:

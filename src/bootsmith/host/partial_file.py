@@ -6,6 +6,7 @@ import hashlib
 from pathlib import Path
 
 from bootsmith.host.files import host_error, iter_file_object
+from bootsmith.host.paths import ensure_folder
 from bootsmith.model.digest import Descriptor, Digest
 
 
@@ -17,8 +18,8 @@ class PartialFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        ensure_folder(path.parent)
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
             self._file = path.open("a+b")
             self._file.seek(0)
             self._hasher = hashlib.sha256()

@@ -19,6 +19,7 @@ from pathlib import Path
 from bootsmith.errors import HostError
 from bootsmith.host.files import FileSink, host_error
 from bootsmith.host.locks import locked
+from bootsmith.host.paths import ensure_folder, exists, is_folder
 
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2  # linux/fs.h
@@ -28,10 +29,7 @@ _RENAME_EXCHANGE = 2  # linux/fs.h
 def publish_file(target: Path, *, mode: int = 0o644) -> Iterator[FileSink]:
     """A sink whose content becomes ``target`` when the block ends without an exception."""
     staging = target.with_name(f".{target.name}.bootsmith-{os.getpid()}")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise host_error(error, "create", target.parent) from error
+    ensure_folder(target.parent)
     sink = FileSink(staging)
     try:
         yield sink
@@ -61,12 +59,9 @@ def publish_folder(target: Path, *, ours: Collection[str]) -> Iterator[Path]:
         raise HostError("an image cannot be published as the root folder", hint="name a folder")
     staging = target.with_name(f".{target.name}.bootsmith-staging")
     lock = target.with_name(f".{target.name}.bootsmith-lock")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if target.exists() and not target.is_dir():
-            raise HostError(f"{target} is not a folder", hint="choose another --output")
-    except OSError as error:
-        raise host_error(error, "create", target.parent) from error
+    ensure_folder(target.parent)
+    if exists(target) and not is_folder(target):
+        raise HostError(f"{target} is not a folder", hint="choose another --output")
     with locked(lock):
         try:
             with _telling("publish", target):

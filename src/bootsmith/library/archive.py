@@ -17,6 +17,7 @@ from isal import isal_zlib
 from bootsmith.errors import ArchiveError, ImageError, UnsafePath
 from bootsmith.host.cloning import write_sparse
 from bootsmith.host.files import FileSink, FileSource, iter_file
+from bootsmith.host.paths import remove_file
 from bootsmith.host.publish import publish_file
 from bootsmith.image.decompression import compression_name
 from bootsmith.library.image_files import file_names
@@ -59,7 +60,7 @@ def unpack_image(archive: Path, folder: Path, *, beside: Path) -> None:
                 raise ArchiveError(f"{archive} grows beyond {_TAR_MOST_BYTES} bytes")
     with FileSource(plain) as source:
         _unpack(_OneBlob(source), source, folder, origin=archive.name)
-    plain.unlink()
+    remove_file(plain)
 
 
 def pack_image(folder: Path, manifest: Manifest, target: Path) -> None:

@@ -16,6 +16,7 @@ from bootsmith.errors import BootsmithError, HostError, InvalidImage, Problem
 from bootsmith.host.cloning import clone_file, is_read_only, link_file, make_read_only
 from bootsmith.host.files import FileSink, is_plain_file, read_whole, sha256_of_file
 from bootsmith.host.links import names_in
+from bootsmith.host.paths import is_folder, remove_file
 from bootsmith.host.publish import publish_folder
 from bootsmith.library.image_files import file_names, read_manifest
 from bootsmith.library.reference import Reference
@@ -111,7 +112,7 @@ class Intake:
         return manifest.build_id == build_id and not self.check(folder, manifest)
 
     def _outcome(self, folder: Path, text: bytes, manifest: Manifest) -> Outcome:
-        if not folder.is_dir():
+        if not is_folder(folder):
             return Outcome.ADDED
         try:
             is_same = read_whole(folder / MANIFEST_NAME) == text
@@ -183,4 +184,4 @@ def _manifest_last(name: str) -> tuple[bool, str]:
 def _remove_files(source: Path, manifest: Manifest) -> None:
     """The manifest first: what is left, should we be killed, is plainly no image."""
     for name in reversed(file_names(source, manifest)):
-        (source / name).unlink(missing_ok=True)
+        remove_file(source / name)

@@ -10,6 +10,7 @@ from bootsmith.errors import FetchError, IntegrityError
 from bootsmith.host.clock import pause
 from bootsmith.host.files import FileSink
 from bootsmith.host.http import HttpClient
+from bootsmith.host.paths import ensure_folder
 from bootsmith.host.work_place import work_place
 from bootsmith.library.archive import unpack_image
 from bootsmith.library.image_files import read_manifest
@@ -55,7 +56,7 @@ class Puller:
             archive, folder = place / "archive", place / "image"
             self._fetch_patiently(offer, archive)
             self.reporter.stage(f"Taking in {offer.build_id}")
-            folder.mkdir()
+            ensure_folder(folder)
             unpack_image(archive, folder, beside=place)
             _check_promise(folder, offer)
             return self.intake.take(folder, references=references, transfer=Transfer.MOVE)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from bootsmith.errors import AmbiguousImage, HostError, ImageError, ImageNotFound, PlatformNotFound
 from bootsmith.host.files import user_path
+from bootsmith.host.paths import exists, is_folder
 from bootsmith.library.names import similar_names
 from bootsmith.library.reference import (
     Reference,
@@ -49,12 +50,12 @@ class Selection:
         folder = _existing(selector)
         if folder is None:
             return self.find_in_library(str(selector), arch=arch)
-        if not folder.is_dir():
+        if not is_folder(folder):
             raise ImageError(
                 f"{folder} is a file, an image is a folder",
                 hint=f"bring an archive into the library with: bootsmith image import {selector}",
             )
-        if not (folder / MANIFEST_NAME).exists():
+        if not exists(folder / MANIFEST_NAME):
             self._refuse_shadow(folder, str(selector))
         return Selected(folder=folder)
 
@@ -146,4 +147,4 @@ def _existing(selector: str | Path) -> Path | None:
         path = user_path(selector)
     except HostError:
         return None  # the home of nobody, a NUL: no folder; whether it is a name is seen later
-    return path if str(selector) and path.exists() else None
+    return path if str(selector) and exists(path) else None

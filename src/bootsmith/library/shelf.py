@@ -20,6 +20,7 @@ from pathlib import Path, PurePosixPath
 from bootsmith.errors import ImageError
 from bootsmith.host.links import links_below, names_in, read_link, remove_link, replace_link
 from bootsmith.host.locks import locked
+from bootsmith.host.paths import is_folder
 from bootsmith.library.reference import Reference, is_build_id, parse_or_none
 from bootsmith.model.arch import Arch
 
@@ -60,7 +61,7 @@ class Shelf:
         return self.objects / build_id
 
     def holds(self, build_id: str) -> bool:
-        return is_build_id(build_id) and self.object_folder(build_id).is_dir()
+        return is_build_id(build_id) and is_folder(self.object_folder(build_id))
 
     def build_ids(self) -> tuple[str, ...]:
         """The build ids of all objects, sorted."""

@@ -83,7 +83,7 @@ class Published:
         return found if isinstance(found, dict) else {}
 
     def _records(self) -> RecordFolder:
-        return RecordFolder(self.store.root / "published")
+        return self.store.published
 
     def _key(self) -> str:
         return Digest.of(str(self.output.absolute()).encode("utf-8", "surrogateescape")).hex

@@ -20,6 +20,7 @@ from bootsmith.host.environment import environment, host_arch
 from bootsmith.host.files import read_whole, user_path
 from bootsmith.host.gpgv import gpgv
 from bootsmith.host.http import HttpClient
+from bootsmith.host.paths import current_folder
 from bootsmith.manifest.manifest import Manifest
 from bootsmith.model.arch import Arch
 from bootsmith.model.reporter import Reporter
@@ -85,7 +86,7 @@ def build_image(
         http=http,
         fetcher=fetcher,
         reporter=reporter,
-        executor=AutomaticExecutor(work_folder=store.root / "work"),
+        executor=AutomaticExecutor(work_folder=store.work),
         mirrors=mirrors,
         keyring=debian_keyring(gpgv=gpgv).extended(*_keys(loaded, folder)),
         files=folder,
@@ -112,7 +113,7 @@ def load_config(
 
     Raises ``ConfigError`` with every problem.
     """
-    folder = Path.cwd()
+    folder = current_folder()
     if isinstance(config, BuildConfig):
         loaded = config
     else:

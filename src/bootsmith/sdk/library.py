@@ -12,6 +12,7 @@ from bootsmith.host.disk_use import DiskUse
 from bootsmith.host.environment import host_arch
 from bootsmith.host.files import user_path
 from bootsmith.host.http import HttpClient
+from bootsmith.host.paths import ensure_folder, is_file
 from bootsmith.host.work_place import work_place
 from bootsmith.library.archive import unpack_image
 from bootsmith.library.catalogue import StoredImage, stored_images, total_use
@@ -134,11 +135,11 @@ class Library:
         """
         references = [Reference.parse(tag) for tag in tags]
         path = user_path(source)
-        if not path.is_file():
+        if not is_file(path):
             return self._intake.take(path, references=references, transfer=transfer)
         with work_place(self._shelf.work, label="import") as place:
             folder = place / "image"
-            folder.mkdir()
+            ensure_folder(folder)
             unpack_image(path, folder, beside=place)
             return self._intake.take(folder, references=references, transfer=Transfer.MOVE)
 

@@ -5,7 +5,10 @@ Layout below the root::
     blobs/sha256/ab/abcdef…   the bytes, checked (``host.object_folder``)
     derived/<kind>/<hex>      the blob that was made from the blob or step <hex>
     partial/<hex>             a download that was cut off, to be continued
-    locks/<name>              one file a lock
+    indexes/<hex>             validators and digest of the index at an address of this digest
+    published/<hex>           identities of the files in an output folder
+    locks/<name>              one file a lock that is held
+    work/                     room for sandboxes
 """
 
 from __future__ import annotations
@@ -19,8 +22,9 @@ from threading import Lock
 
 from bootsmith.errors import ImageError
 from bootsmith.host.files import FileSource
-from bootsmith.host.locks import locked
+from bootsmith.host.locks import locked_for_once
 from bootsmith.host.object_folder import ObjectFolder, RecordFolder
+from bootsmith.host.partial_file import PartialFile
 from bootsmith.model.digest import Descriptor, Digest
 
 _OPEN_BLOBS = 256  # well under the usual limit of 1,024 open files
@@ -94,4 +98,23 @@ class Store:
 
     def lock(self, name: str) -> AbstractContextManager[None]:
         """Hold the lock ``name`` against every other process that uses this store."""
-        return locked(self.root / "locks" / name)
+        return locked_for_once(self.root / "locks" / name)
+
+    @property
+    def indexes(self) -> RecordFolder:
+        """What is remembered of package indexes (``index_cache``)."""
+        return RecordFolder(self.root / "indexes")
+
+    @property
+    def published(self) -> RecordFolder:
+        """What is remembered of output folders, by the digest of their paths."""
+        return RecordFolder(self.root / "published")
+
+    @property
+    def work(self) -> Path:
+        """Where sandboxes put trees that are too large for the memory; empty between builds."""
+        return self.root / "work"
+
+    def partial(self, key: Digest) -> PartialFile:
+        """The download of ``key`` as far as it came."""
+        return PartialFile(self.root / "partial" / key.hex)

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from bootsmith.errors import FetchError, ImageError
 from bootsmith.host.files import FileSource
 from bootsmith.host.http import HttpClient
-from bootsmith.host.object_folder import RecordFolder
 from bootsmith.model.digest import Descriptor, Digest, RemoteBlob
 from bootsmith.store.blobs import Store
 from bootsmith.store.fetch import Fetcher
@@ -36,7 +35,7 @@ class IndexCache:
         as a new one.
         """
         url = f"{self.base}/{path}"
-        records = RecordFolder(self.store.root / "indexes")
+        records = self.store.indexes
         key = Digest.of(url.encode()).hex
         validators, body = self._remembered(records.read(key))
         if self.fetcher.offline:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from bootsmith.errors import VMError
 from bootsmith.host.files import FileSource, copy_sparse
+from bootsmith.host.paths import real_path
 from bootsmith.host.process import run
 from bootsmith.host.temporary import RuntimeFolder
 from bootsmith.vm.machine import DiskFormat
@@ -51,7 +52,7 @@ def save_changes(
     """
     with RuntimeFolder(prefix=".bootsmith-checkpoint-", parent=target.absolute().parent) as folder:
         made = folder.path / "checkpoint"
-        based = ("-B", image.resolve(), "-F", image_format.value)
+        based = ("-B", real_path(image), "-F", image_format.value)
         run(("qemu-img", "convert", "-f", "qcow2", "-O", "qcow2", *based, overlay, made))
         _rebase(made, f"{_SCHEME}{build_id}", image_format)
         folder.keep(made, target)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from bootsmith.errors import VMError
+from bootsmith.host.paths import real_path
 from bootsmith.host.process import run
 from bootsmith.vm.machine import DiskFormat, DiskMode, Drive
 
@@ -29,7 +30,7 @@ def _opened(drive: Drive, overlay: Path) -> Drive:
                 hint="use the mode cow",
             )
         return drive
-    image = drive.path.resolve()
+    image = real_path(drive.path)
     if drive.checkpoint is None:
         create = ("qemu-img", "create", "-q", "-f", "qcow2", "-F", drive.format.value)
         run((*create, "-b", image, overlay))

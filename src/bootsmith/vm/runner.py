@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,6 +12,7 @@ from bootsmith.host.acceleration import AccelerationFacts, acceleration_facts, n
 from bootsmith.host.channel import Channel
 from bootsmith.host.child import Child
 from bootsmith.host.clock import Deadline
+from bootsmith.host.environment import is_linux
 from bootsmith.host.temporary import RuntimeFolder
 from bootsmith.model.reporter import Reporter, Silent
 from bootsmith.vm.acceleration import Decision, decide
@@ -96,7 +96,7 @@ def _remember(options: StartOptions) -> None:
 
 def _start(spec: MachineSpec, decision: Decision, options: StartOptions) -> RunningMachine:
     spec = replace(spec, accelerator=decision.accelerator)
-    if not sys.platform.startswith("linux"):
+    if not is_linux():
         return _attempt(spec, decision, options, seccomp=False)
     try:
         return _attempt(spec, decision, options, seccomp=True)

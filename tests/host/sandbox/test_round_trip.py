@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 
 from bootsmith.host.files import FileSource
 from bootsmith.host.sandbox import capture
@@ -17,6 +17,7 @@ from bootsmith.sandbox.records import to_members, to_records
 from bootsmith.tree.entry import Directory, Entry, HardLink, RegularFile
 from bootsmith.tree.file_tree import FileTree
 from bootsmith.tree.layer import Layer, overlay
+from tests.support.examples import examples
 from tests.support.memory_blobs import MemoryBlobs
 from tests.support.tree_comparison import differences
 from tests.support.trees import trees
@@ -40,7 +41,7 @@ class Captured(MemoryBlobs):
 
 @pytest.mark.root
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@examples(40, suppress_health_check=list(HealthCheck))
 @given(trees())
 def test_a_tree_survives_the_disk(tree: FileTree) -> None:
     tree = FileTree({path: _storable(entry) for path, entry in tree.items()})

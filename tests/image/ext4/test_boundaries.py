@@ -57,6 +57,7 @@ def test_e2fsck_and_reader_agree(name: str, tmp_path: Path) -> None:
         assert comparable(found, ImageBlob(source)) == comparable(tree, MemoryBlobs())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("count", "links"), [(64_998, 65_000), (64_999, 1)])
 def test_subdirectories_beyond_what_ext4_counts(count: int, links: int) -> None:
     inventory = take_inventory(many_subdirectories(count), created_s=0)

@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bootsmith.errors import ArchiveError
@@ -27,6 +27,7 @@ from bootsmith.tree.entry import (
     SparseContent,
     Symlink,
 )
+from tests.support.examples import examples
 from tests.support.ext4_images import (
     DIRECTORY,
     IMAGE,
@@ -171,7 +172,7 @@ _SUPERBLOCK_FIELDS = st.lists(
 
 
 @given(flips | _SUPERBLOCK_FIELDS)
-@settings(max_examples=400, deadline=None)
+@examples(400)
 def test_any_damage_raises_or_reads(found: list[tuple[int, int]]) -> None:
     damaged = bytearray(NAKED)
     for offset, bits in found:
@@ -183,7 +184,7 @@ def test_any_damage_raises_or_reads(found: list[tuple[int, int]]) -> None:
 
 
 @given(st.integers(0, 1023 - 4), st.integers(1, 255))
-@settings(max_examples=100, deadline=None)
+@examples(100)
 def test_a_superblock_with_the_right_checksum_but_wrong_values(offset: int, bits: int) -> None:
     damaged = bytearray(SMALL_IMAGE)
     damaged[1024 + offset] ^= bits

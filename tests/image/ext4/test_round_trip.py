@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bootsmith.host.files import FileSource
@@ -17,6 +17,7 @@ from bootsmith.model.guest_path import GuestPath
 from bootsmith.model.streams import BytesSource
 from bootsmith.tree.entry import BlobSlice, Directory, Entry, HardLink, InlineBytes, RegularFile
 from bootsmith.tree.file_tree import FileTree
+from tests.support.examples import examples
 from tests.support.ext4_images import (
     PLAIN,
     ImageBlob,
@@ -41,7 +42,7 @@ possible_trees = trees().filter(is_possible)
 
 @pytest.mark.judge
 @given(tree=possible_trees, profile=st.sampled_from(Profile), free_kib=st.integers(0, 4000))
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_any_tree(tree: FileTree, profile: Profile, free_kib: int) -> None:
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "image"
@@ -54,14 +55,14 @@ def test_any_tree(tree: FileTree, profile: Profile, free_kib: int) -> None:
 
 
 @given(tree=possible_trees)
-@settings(max_examples=20, deadline=None)
+@examples(20)
 def test_the_same_tree_gives_the_same_bytes(tree: FileTree) -> None:
     again = FileTree(dict(reversed(list(tree.items()))))
     assert image_bytes(tree) == image_bytes(again)
 
 
 @given(tree=possible_trees)
-@settings(max_examples=10, deadline=None)
+@examples(10)
 def test_the_same_bytes_without_the_crc_library(tree: FileTree) -> None:
     expected = image_bytes(tree, profile=Profile.READ_WRITE)
     with pytest.MonkeyPatch.context() as patch:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bootsmith.errors import ImageError, ImageFull
@@ -12,6 +12,7 @@ from bootsmith.model.digest import Digest
 from bootsmith.model.streams import BytesSink, BytesSource
 from bootsmith.tree.entry import BlobSlice, Entry, InlineBytes, RegularFile, Run, SparseContent
 from bootsmith.tree.file_tree import FileTree
+from tests.support.examples import examples
 from tests.support.ext4_images import (
     DIRECTORY,
     PLAIN,
@@ -60,7 +61,7 @@ def test_needed_bytes_is_exactly_the_smallest_size(tree: FileTree, profile: Prof
 
 
 @given(extra=st.integers(0, 3000 * MIB), profile=st.sampled_from(Profile))
-@settings(max_examples=25, deadline=None)
+@examples(25)
 def test_every_larger_size_works(extra: int, profile: Profile) -> None:
     tree = tree_of({b"big": large_file(60 * MIB), b"s": scattered_file(400)})
     with pytest.raises(ImageFull) as caught:

@@ -1,11 +1,12 @@
 import subprocess
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bootsmith.errors import ImageError
 from bootsmith.sources.debian.version import Version
+from tests.support.examples import examples
 from tests.support.judges import require
 
 # Each row is in ascending order; "=" joins versions that are equal.
@@ -75,7 +76,7 @@ def test_dpkg_agrees_with_the_table(case: str, row: list[str]) -> None:
 
 
 @pytest.mark.judge
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(versions, versions)
 def test_dpkg_agrees_on_any_two_versions(left: str, right: str) -> None:
     assert compare(left, right) == dpkg_compare(left, right)

@@ -18,6 +18,7 @@ from bootsmith.host.channel import Channel
 from bootsmith.host.clock import now_s
 from bootsmith.host.listener import PathListener
 from bootsmith.host.owned_folder import OwnedFolder
+from bootsmith.host.paths import remove_file
 from bootsmith.host.rolling_log import RollingLog
 from bootsmith.host.signals import Terminated, end_main_thread, outlive_the_terminal
 from bootsmith.vm.kept.machine import STOP_REQUEST
@@ -105,7 +106,7 @@ class Keeper:
         if ending is None:
             self._folder.remove()
         else:
-            (self._folder.path / SOCKET_NAME).unlink(missing_ok=True)
+            remove_file(self._folder.path / SOCKET_NAME)
             ended = replace(self._record, state=State.ENDED, ended_s=now_s(), ending=ending)
             write_record(self._folder.path, ended)
         self._relay.close()

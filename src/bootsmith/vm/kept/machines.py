@@ -19,6 +19,7 @@ from bootsmith.host.files import read_whole
 from bootsmith.host.listener import connect
 from bootsmith.host.locks import locked
 from bootsmith.host.owned_folder import OwnedFolder, folders_in, fresh_name, private_folder
+from bootsmith.host.paths import remove_file
 from bootsmith.host.rolling_log import log_content
 from bootsmith.model.reporter import Silent
 from bootsmith.vm.kept.machine import KeptMachine
@@ -199,7 +200,7 @@ def _settle(path: Path, now_s: int) -> Record | None:
     with folder:
         record = read_record(path)
         if record is not None and record.state is State.RUNNING:
-            (path / SOCKET_NAME).unlink(missing_ok=True)
+            remove_file(path / SOCKET_NAME)
             record = replace(record, state=State.ENDED, ended_s=now_s, ending=_KILLED)
             write_record(path, record)
         is_old = record is not None and now_s - (record.ended_s or now_s) > KEPT_AFTER_END_S
