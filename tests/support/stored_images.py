@@ -60,8 +60,9 @@ def write_small_image(
         }
     )
     (folder / LOCK_NAME).write_text("{}\n")
-    (folder / MANIFEST_NAME).write_bytes(encode_manifest(manifest))
-    return manifest
+    text = encode_manifest(manifest)
+    (folder / MANIFEST_NAME).write_bytes(text)
+    return decode_manifest(text)
 
 
 def write_with_holes(path: Path, data: bytes) -> None:
