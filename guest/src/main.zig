@@ -7,6 +7,7 @@ const linux = std.os.linux;
 const agent = @import("agent/agent.zig");
 const arguments = @import("arguments.zig");
 const console = @import("console.zig");
+const enter = @import("tree/enter.zig");
 const forwarder = @import("forward/forwarder.zig");
 const grow = @import("boot/grow.zig");
 const initramfs = @import("boot/initramfs.zig");
@@ -14,7 +15,9 @@ const modules = @import("boot/modules.zig");
 const plain_init = @import("boot/plain_init.zig");
 const Port = @import("port.zig").Port;
 const power = @import("boot/power.zig");
+const prepare = @import("tree/prepare.zig");
 const sandboxfs = @import("share/sandboxfs.zig");
+const seal = @import("tree/seal.zig");
 const setup = @import("boot/setup.zig");
 const supervise = @import("boot/supervise.zig");
 const sys = @import("sys.zig");
@@ -35,6 +38,9 @@ const programs = std.StaticStringMap(Program).initComptime(.{
     .{ "modules", &loadModules },
     .{ "poweroff", &runPowerOff },
     .{ "grow", &growFileSystem },
+    .{ "prepare", &prepare.run },
+    .{ "enter", &enter.run },
+    .{ "seal", &runSeal },
 });
 
 pub fn main() u8 {
@@ -112,6 +118,10 @@ fn runPowerOff(_: arguments.Words) sys.Error!void {
 fn growFileSystem(words: arguments.Words) sys.Error!void {
     var rest = words;
     try grow.run(rest.next() orelse "/");
+}
+
+fn runSeal(_: arguments.Words) sys.Error!void {
+    try seal.run();
 }
 
 fn baseName(path: []const u8) []const u8 {

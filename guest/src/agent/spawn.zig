@@ -139,7 +139,7 @@ pub fn restoreSignals() void {
 }
 
 /// Replaces this process; returns only when that fails.
-fn execute(wanted: *const request.ExecRequest) sys.Error {
+pub fn execute(wanted: *const request.ExecRequest) sys.Error {
     if (std.mem.indexOfScalar(u8, wanted.command, '/') != null) {
         return executeFile(wanted.command, wanted);
     }

@@ -26,6 +26,13 @@ pub const CommandLine = struct {
         return found;
     }
 
+    /// Whether the word stands there by itself.
+    pub fn has(line: *const CommandLine, flag: []const u8) bool {
+        var rest = line.words();
+        while (rest.next()) |word| if (std.mem.eql(u8, word, flag)) return true;
+        return false;
+    }
+
     /// Which of two flags comes last; null when neither is there.
     pub fn lastOf(line: *const CommandLine, names: [2][]const u8) ?u1 {
         var found: ?u1 = null;

@@ -2,7 +2,8 @@
 //! mounts it and hands over to the init in there.  It needs no shell and no other program.
 //!
 //! From the kernel's command line: `root=` (a path below /dev, or the tag of a virtiofs or 9p
-//! share; `/dev/vda`), `rootfstype=` (a list; tried in order), `rootflags=`, `ro`, `init=`.
+//! share; `/dev/vda`), `rootfstype=` (a list; tried in order), `rootflags=`, `ro`, `init=`;
+//! `bootsmith.tree` works on the root file system instead of starting what is in it.
 
 const std = @import("std");
 const linux = std.os.linux;
@@ -15,6 +16,7 @@ const mounts = @import("mounts.zig");
 const power = @import("power.zig");
 const Removal = @import("../removal.zig").Removal;
 const sys = @import("../sys.zig");
+const tree = @import("../tree/serve.zig");
 const Uevents = @import("uevents.zig").Uevents;
 
 const module_list = "/modules.load";
@@ -39,6 +41,7 @@ pub fn run() noreturn {
     mountRoot(&line, devices);
     devices.close();
 
+    if (line.has("bootsmith.tree")) fail(&.{"cannot serve"}, tree.run(&line));
     handOver(&line);
 }
 

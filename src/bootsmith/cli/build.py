@@ -11,6 +11,7 @@ from bootsmith.config.preset_files import DEFAULT_PRESET, preset_names, preset_t
 from bootsmith.errors import ConfigError
 from bootsmith.manifest.manifest import LOCK_NAME
 from bootsmith.model.reporter import Reporter
+from bootsmith.sandbox.choose import ExecutorName
 from bootsmith.sdk.building import BuildOptions
 from bootsmith.sdk.image import Image
 from bootsmith.sdk.settings import DEFAULT_OUTPUT
@@ -52,6 +53,10 @@ from bootsmith.sdk.settings import DEFAULT_OUTPUT
     "--build-env", multiple=True, metavar="NAME",
     help="Pass this variable on to postBuild.commands.  It ends up in no image.",
 )  # fmt: skip
+@click.option(
+    "--executor", type=click.Choice(("auto", "namespace", "vm")), default="auto",
+    help="What runs package scripts: namespaces, a virtual machine, or what works here (auto).",
+)  # fmt: skip
 @click.option("--strict", is_flag=True, help="Fail on config keys that mean nothing.")
 @click.option("--init-config", is_flag=True, help="Print a config to start from, and stop.")
 @click.option("--verify", "verify_path", type=click.Path(path_type=Path), metavar="FOLDER",
@@ -71,6 +76,7 @@ def command(
     offline: bool,
     allow_unsigned: bool,
     build_env: tuple[str, ...],
+    executor: ExecutorName,
     strict: bool,
     init_config: bool,
     verify_path: Path | None,
@@ -104,6 +110,7 @@ def command(
         allow_unsigned=allow_unsigned,
         strict=strict,
         build_env=build_env,
+        executor=executor,
     )
     with TerminalReporter(quiet=quiet, verbose=verbose) as reporter:
         if tags:

@@ -5,16 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bootsmith.config.build_config import KernelConfig
-from bootsmith.errors import ImageError
 from bootsmith.image.boot_modules import guest_modules, initramfs_modules
 from bootsmith.image.initramfs import initramfs_tree
 from bootsmith.image.kernel_image import KERNEL_MAX_BYTES, kernel_facts, require_kernel
 from bootsmith.image.kernel_modules import KernelModules
+from bootsmith.image.kernel_package import kernel_of
 from bootsmith.model.arch import Arch
-from bootsmith.model.guest_path import guest_path
 from bootsmith.model.streams import BlobSource
 from bootsmith.tree.contents import read_content
-from bootsmith.tree.entry import Content, RegularFile
+from bootsmith.tree.entry import Content
 from bootsmith.tree.file_tree import FileTree
 from bootsmith.tree.layer import Layer
 from bootsmith.tree.normalise import set_layer_times, set_times
@@ -52,7 +51,7 @@ def boot_layer(
     devices.
     """
     modules = KernelModules(package, blobs=blobs)
-    kernel = _kernel(package, modules.release)
+    kernel = kernel_of(package, release=modules.release)
     facts = kernel_facts(read_content(kernel, blobs=blobs, most_bytes=KERNEL_MAX_BYTES))
     require_kernel(facts, arch=arch, release=modules.release)
     layer = Layer(())
@@ -66,16 +65,4 @@ def boot_layer(
             release=modules.release,
         ),
         modules=layer,
-    )
-
-
-def _kernel(package: FileTree, release: str) -> Content:
-    """The kernel's image, as Debian's and Alpine's packages name it."""
-    for name in (f"boot/vmlinuz-{release}", f"usr/lib/modules/{release}/vmlinuz"):
-        path = guest_path(name)
-        if isinstance(entry := package.get(path), RegularFile):
-            return entry.content
-    raise ImageError(
-        f"the kernel's package holds no kernel: there is no boot/vmlinuz-{release}",
-        hint="name the package of a kernel image in kernel.package",
     )

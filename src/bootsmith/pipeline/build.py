@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from bootsmith._version import __version__
@@ -36,7 +37,7 @@ from bootsmith.pipeline.kept import kept_boot, kept_root
 from bootsmith.pipeline.planning import make_plan
 from bootsmith.pipeline.published import Published
 from bootsmith.pipeline.request import BuildRequest
-from bootsmith.pipeline.steps import StepRunner
+from bootsmith.pipeline.steps import StepRunner, has_work_for_sandbox
 from bootsmith.pipeline.workbench import Workbench
 from bootsmith.plan.build_plan import BuildPlan, InstallPackages, RunCommand
 from bootsmith.plan.lock import Lock, encode_lock
@@ -68,8 +69,12 @@ def build(request: BuildRequest, bench: Workbench) -> Manifest:
         if finished is not None:
             report.stage("Nothing has changed")
             return finished
+    if has_work_for_sandbox(plan, bench.store):
+        bench.executor.require()
     report.stage(f"Fetching {len(lock.packages)} packages and a kernel")
     bench.fetcher.fetch(bench.remote(package) for package in lock.blobs())
+    machine_kernel = partial(kernel_tree, lock, bench)
+    bench = replace(bench, executor=bench.executor.with_kernel(machine_kernel))
     with (
         publish_folder(request.output, ours=ARTIFACT_NAMES) as staging,
         ThreadPoolExecutor(1, thread_name_prefix="kernel") as beside,

@@ -14,8 +14,17 @@ from bootsmith.pipeline.copy_in import copy_in, require_folders
 from bootsmith.pipeline.logins import make_logins
 from bootsmith.pipeline.owners import owner_ids
 from bootsmith.pipeline.workbench import Workbench
-from bootsmith.plan.build_plan import CopyIn, MakeLogins, RunCommand, Step, WriteFile
+from bootsmith.plan.build_plan import (
+    BuildPlan,
+    CopyIn,
+    InstallPackages,
+    MakeLogins,
+    RunCommand,
+    Step,
+    WriteFile,
+)
 from bootsmith.sandbox.executor import SandboxJob
+from bootsmith.store.blobs import Store
 from bootsmith.tree.accounts import read_accounts
 from bootsmith.tree.entry import BlobSlice, Directory, Member, Metadata, RegularFile
 from bootsmith.tree.file_tree import FileTree
@@ -27,6 +36,19 @@ _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 # Package managers of languages keep what they download, and the addresses; no image needs it.
 _NO_CACHES = {"PIP_NO_CACHE_DIR": "1", "npm_config_cache": "/run/npm-cache"}
+
+
+def has_work_for_sandbox(plan: BuildPlan, store: Store) -> bool:
+    """Whether a build of ``plan`` runs commands whose effect is not in the store."""
+    return any(
+        isinstance(step, InstallPackages | RunCommand)
+        and store.derived(_LAYER_KIND, _key(step_id)) is None
+        for step, step_id in zip(plan.steps, plan.step_ids, strict=True)
+    )
+
+
+def _key(step_id: Digest) -> Digest:
+    return digest_of({"step": str(step_id), "code": str(own_sources_digest())})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +84,7 @@ class StepRunner:
         Raises ``StepFailed`` when a command of the job fails.
         """
         store = self.bench.store
-        key = digest_of({"step": str(step_id), "code": str(own_sources_digest())})
+        key = _key(step_id)
         kept = store.derived(_LAYER_KIND, key)
         if kept is not None:
             return overlay(tree, read_layer(store.open_blob(kept.digest), kept.digest))

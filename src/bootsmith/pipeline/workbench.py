@@ -11,7 +11,7 @@ from bootsmith.host.http import HttpClient
 from bootsmith.model.digest import RemoteBlob
 from bootsmith.model.reporter import Reporter
 from bootsmith.plan.lock import LockedPackage
-from bootsmith.sandbox.executor import Executor
+from bootsmith.sandbox.choose import ChosenExecutor
 from bootsmith.sources.debian.mirror import Mirror
 from bootsmith.sources.debian.trust import Keyring
 from bootsmith.store.blobs import Store
@@ -29,7 +29,7 @@ class Workbench:
     store: Store
     http: HttpClient
     reporter: Reporter
-    executor: Executor
+    executor: ChosenExecutor
     fetcher: Fetcher
     mirrors: Mapping[str, Mirror]
     keyring: Keyring

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 
 from bootsmith.host.sandbox.inode_record import HARD_LINK, DataRun, InodeRecord
 from bootsmith.model.digest import Digest
-from bootsmith.model.guest_path import GuestPath, join, name, parent
+from bootsmith.model.guest_path import GuestPath
 from bootsmith.tree.entry import (
     EMPTY,
     BlobSlice,
@@ -28,7 +28,7 @@ from bootsmith.tree.entry import (
     runs,
 )
 from bootsmith.tree.file_tree import FileTree
-from bootsmith.tree.layer import WHITEOUT_PREFIX
+from bootsmith.tree.layer import whiteout
 
 
 def to_records(tree: FileTree) -> tuple[list[InodeRecord], list[Digest]]:
@@ -51,11 +51,9 @@ def to_members(
     changed: Iterable[InodeRecord], removed: Iterable[bytes], *, content: Digest
 ) -> Iterator[Member]:
     """The layer that makes these changes, sorted; all data is in the blob ``content``."""
-    found = [(GuestPath(record.path), _to_entry(record, content)) for record in changed]
-    for path in removed:
-        marker = join(parent(GuestPath(path)), WHITEOUT_PREFIX + name(GuestPath(path)))
-        found.append((marker, RegularFile(Metadata(0o644), EMPTY)))
-    return (Member(path, entry) for path, entry in sorted(found, key=lambda item: item[0]))
+    found = [Member(GuestPath(record.path), _to_entry(record, content)) for record in changed]
+    found += (whiteout(GuestPath(path)) for path in removed)
+    return iter(sorted(found, key=lambda member: member.path))
 
 
 def _to_record(path: GuestPath, entry: Entry, numbers: dict[Digest, int]) -> InodeRecord:

@@ -94,6 +94,37 @@ def surround(
     )
 
 
+def surround_on_disk(
+    tree: FileTree, files: Iterable[GuestFile], *, fresh_tmp: bool = True
+) -> Surroundings:
+    """What ``tree`` needs on a disk that nobody else uses.
+
+    There ``files`` simply take the place of what they cover, and the directories that belong to
+    nobody are emptied: what stands in their place is not read back as long as it is untouched.
+    """
+    builder = TreeBuilder(tree)
+    temporary: list[GuestPath] = []
+    kernels = [_directory(builder, guest_path(name), temporary) for name in ("dev", "proc", "sys")]
+    emptied = {"run": 0o755, "tmp": 0o1777} if fresh_tmp else {"run": 0o755}
+    nobodys = []
+    for name, mode in emptied.items():
+        place = _directory(builder, guest_path(name), temporary)
+        builder.clear(place)
+        builder.put(place, Directory(Metadata(mode)))
+        nobodys.append(place)
+    for file in files:
+        path = _place(builder, file.path, temporary)
+        builder.put(path, RegularFile(Metadata(file.mode), InlineBytes(file.content)))
+        temporary.append(path)
+    dev, proc, sys = kernels
+    return Surroundings(
+        tree=builder.build(),
+        view=View(dev=dev, proc=proc, sys=sys, run=nobodys[0], tmp=None, files=()),
+        temporary=tuple(temporary),
+        excluded=(*kernels, *nobodys),
+    )
+
+
 def _directory(builder: TreeBuilder, path: GuestPath, temporary: list[GuestPath]) -> GuestPath:
     """Where ``path`` leads; it is a directory then."""
     place = _place(builder, path, temporary)

@@ -29,7 +29,7 @@ from bootsmith.pipeline.mirrors import MirrorChoice
 from bootsmith.pipeline.request import BuildRequest
 from bootsmith.pipeline.workbench import Workbench
 from bootsmith.plan.lock import Lock, decode_lock
-from bootsmith.sandbox.choose import AutomaticExecutor
+from bootsmith.sandbox.choose import ChosenExecutor, ExecutorName
 from bootsmith.sdk.settings import cache_folder, source_date_epoch
 from bootsmith.sources.debian.trust import debian_keyring
 from bootsmith.store.blobs import Store
@@ -45,6 +45,8 @@ class BuildOptions:
     ``preset`` names the config when none is given.  ``arch`` and ``mirror`` take precedence
     over the config's, ``include`` adds packages to it.  ``lock_path`` builds from that lock.
     ``build_env`` names variables of this process that the build's commands get, too.
+    ``executor`` is what runs package scripts and commands: ``namespace``, ``vm``, or what this
+    machine can have (``auto``).
     """
 
     preset: str | None = None
@@ -56,6 +58,7 @@ class BuildOptions:
     allow_unsigned: bool = False
     strict: bool = False
     build_env: tuple[str, ...] = ()
+    executor: ExecutorName = "auto"
     cache_dir: Path | None = None
 
 
@@ -86,7 +89,13 @@ def build_image(
         http=http,
         fetcher=fetcher,
         reporter=reporter,
-        executor=AutomaticExecutor(work_folder=store.work),
+        executor=ChosenExecutor(
+            wanted=options.executor,
+            arch=arch,
+            work_folder=store.work,
+            state_folder=cache_folder() / "state",
+            reporter=reporter,
+        ),
         mirrors=mirrors,
         keyring=debian_keyring(gpgv=gpgv).extended(*_keys(loaded, folder)),
         files=folder,

@@ -11,11 +11,20 @@ from bootsmith.errors import ArchiveError, UnsafePath
 from bootsmith.model.digest import Digest
 from bootsmith.model.guest_path import GuestPath, ancestors, display, join, name, parent
 from bootsmith.model.streams import ByteSource
-from bootsmith.tree.entry import Directory, Fifo, HardLink, Member, Metadata, Symlink
+from bootsmith.tree.entry import (
+    EMPTY,
+    Directory,
+    Fifo,
+    HardLink,
+    Member,
+    Metadata,
+    RegularFile,
+    Symlink,
+)
 from bootsmith.tree.file_tree import FileTree, TreeBuilder
 from bootsmith.tree.tar_reader import read_tar
 
-__all__ = ["Layer", "Member", "layer_of", "overlay", "read_layer", "with_parents"]
+__all__ = ["Layer", "Member", "layer_of", "overlay", "read_layer", "whiteout", "with_parents"]
 
 WHITEOUT_PREFIX = b".wh."
 OPAQUE_MARKER = b".wh..wh..opq"
@@ -47,6 +56,12 @@ def with_parents(tree: FileTree, layer: Layer, folder: Directory) -> Layer:
 def layer_of(tree: FileTree) -> Layer:
     """The layer that makes ``tree`` out of nothing."""
     return Layer(tuple(Member(path, entry) for path, entry in tree.items()))
+
+
+def whiteout(path: GuestPath) -> Member:
+    """The member that takes ``path`` away."""
+    marker = join(parent(path), WHITEOUT_PREFIX + name(path))
+    return Member(marker, RegularFile(Metadata(0o644), EMPTY))
 
 
 def overlay(lower: FileTree, layer: Layer, *, keep_directory_symlinks: bool = False) -> FileTree:

@@ -31,6 +31,7 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from bootsmith.host.sandbox import capture, mounts, syscalls
+from bootsmith.host.sandbox.comparison import Snapshot
 from bootsmith.host.sandbox.init import CommandRunner, kill_by_root
 from bootsmith.host.sandbox.materialise import Materialiser
 from bootsmith.host.sandbox.messages import (
@@ -99,7 +100,7 @@ class _Keeper:
         for folder in plan.leftovers:
             shutil.rmtree(folder, ignore_errors=True)
 
-    def _capture(self, before: capture.Snapshot, materialiser: Materialiser) -> None:
+    def _capture(self, before: Snapshot, materialiser: Materialiser) -> None:
         after = capture.look(self._root, excluded=self._plan.excluded)
         found = capture.difference(
             self._root,

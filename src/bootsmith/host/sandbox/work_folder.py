@@ -13,6 +13,7 @@ import shutil
 import stat
 import tempfile
 from pathlib import Path
+from typing import Self
 
 from bootsmith.host.files import host_error
 
@@ -41,6 +42,17 @@ class WorkFolder:
         """Folders beside this one, of the same user, that nobody works in any more."""
         found = self.path.parent.glob(f"{_PREFIX}*")
         return sorted(path for path in found if path != self.path and _is_left_over(path))
+
+    def remove_leftovers(self) -> None:
+        """Remove what killed processes left behind; what is another user's inside it stays."""
+        for folder in self.leftovers():
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def close(self) -> None:
         """Remove what is left of the folder, and let go of it; a second call does nothing."""

@@ -2,7 +2,7 @@
 
 from bootsmith.image.ext4.options import Ext4Options, Profile
 from bootsmith.image.ext4.plan import Ext4Layout, plan_ext4
-from bootsmith.image.ext4.reader import Ext4Facts, Ext4Reader
+from bootsmith.image.ext4.reader import Ext4Facts, Ext4Reader, FoundEntry
 from bootsmith.image.ext4.writer import Ext4Summary, write_ext4, write_layout
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "Ext4Options",
     "Ext4Reader",
     "Ext4Summary",
+    "FoundEntry",
     "Profile",
     "plan_ext4",
     "write_ext4",

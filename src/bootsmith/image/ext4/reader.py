@@ -7,8 +7,9 @@ whatever is wrong with it.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from bootsmith.errors import ArchiveError
 from bootsmith.image.ext4.block_map import BlockClaims
@@ -67,6 +68,14 @@ class Ext4Facts:
         return self.block_count * self.block_bytes
 
 
+class FoundEntry(NamedTuple):
+    """An entry of an image, and what else its inode says."""
+
+    path: GuestPath
+    inode: FoundInode
+    entry: Entry
+
+
 class Ext4Reader:
     """An image, opened.  Raises ``ArchiveError`` when it is no whole, clean file system."""
 
@@ -96,14 +105,17 @@ class Ext4Reader:
         Contents are slices of the blob ``image``, which is to be the image itself.  Of several
         names of a file the first in order of path is the file, the others are hard links.
         """
+        return FileTree({path: entry for path, _, entry in self.walk(image)})
+
+    def walk(self, image: Digest) -> Iterator[FoundEntry]:
+        """What ``read_tree`` is made of, in no order, each with its inode."""
         claims = BlockClaims()
-        entries: dict[GuestPath, Entry] = {}
         files: dict[int, tuple[FoundInode, list[GuestPath]]] = {}
         directories = {ROOT_INODE}
         pending = [(ROOT, self._root())]
         while pending:
             path, directory = pending.pop()
-            entries[path] = Directory(self._metadata(directory))
+            yield FoundEntry(path, directory, Directory(self._metadata(directory)))
             for listed in read_directory(self._volume, directory, claims):
                 child = join(path, listed.name)
                 if len(child) > _PATH_MAX_BYTES:
@@ -123,9 +135,9 @@ class Ext4Reader:
             first, *others = sorted(paths)
             entry = self._entry(inode, first, image, claims)
             if entry is not None:
-                entries[first] = entry
-                entries.update(dict.fromkeys(others, HardLink(first)))
-        return FileTree(entries)
+                yield FoundEntry(first, inode, entry)
+                for other in others:
+                    yield FoundEntry(other, inode, HardLink(first))
 
     def read_file(self, path: GuestPath, *, most_bytes: int = 64 << 20) -> bytes:
         """The content of the regular file at ``path``; symbolic links are not followed.

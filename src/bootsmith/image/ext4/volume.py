@@ -59,6 +59,7 @@ class FoundInode(NamedTuple):
     gid: int
     size_bytes: int
     mtime_ns: int
+    ctime_ns: int
     links: int
     flags: int
     block: bytes
@@ -230,6 +231,7 @@ def _decode_inode(number: int, record: bytes, seed: int | None) -> FoundInode:
         gid=inode.gid_lo | inode.gid_hi << 16,
         size_bytes=inode.size_lo | inode.size_hi << 32,
         mtime_ns=decode_time(inode.mtime, inode.mtime_extra),
+        ctime_ns=decode_time(inode.ctime, inode.ctime_extra),
         links=inode.links_count,
         flags=inode.flags,
         block=inode.block,
