@@ -25,7 +25,7 @@ from bootsmith.manifest.manifest import (
 )
 from bootsmith.pipeline.artifacts import ext4_options, write_artifacts
 from bootsmith.pipeline.boot_layer import BootLayer, boot_layer
-from bootsmith.pipeline.build_access import BuildAccess, build_access, guarded
+from bootsmith.pipeline.build_access import BuildAccess, GuardedExecutor, build_access
 from bootsmith.pipeline.debian_root import (
     install_debian,
     kernel_tree,
@@ -69,7 +69,7 @@ def build(request: BuildRequest, bench: Workbench) -> Manifest:
         if finished is not None:
             report.stage("Nothing has changed")
             return finished
-    if has_work_for_sandbox(plan, bench.store):
+    if has_work_for_sandbox(plan, bench.store, named=access.layer_id):
         bench.executor.require()
     report.stage(f"Fetching {len(lock.packages)} packages and a kernel")
     bench.fetcher.fetch(bench.remote(package) for package in lock.blobs())
@@ -169,7 +169,8 @@ def _assemble(
         lambda: install_debian(lock, request, bench, step_id=first[1]),
     )
     runner = StepRunner(
-        bench=guarded(bench, access),
+        bench=bench,
+        executor=GuardedExecutor(executor=bench.executor, access=access),
         hostname=request.config.hostname,
         epoch_s=installed.epoch_s,
         surroundings=SERVICE_BLOCKERS,

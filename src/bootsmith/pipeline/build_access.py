@@ -98,11 +98,6 @@ def build_access(config: BuildConfig, bench: Workbench) -> BuildAccess:
     )
 
 
-def guarded(bench: Workbench, access: BuildAccess) -> Workbench:
-    """``bench``, whose commands have ``access``."""
-    return replace(bench, executor=GuardedExecutor(executor=bench.executor, access=access))
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuardedExecutor:
     """Runs jobs with ``access``, and lets nothing of it out."""

@@ -47,7 +47,12 @@ def install_debian(
     if epoch_s is None:
         epoch_s = _newest(debs)
     bench.reporter.stage("Configuring the packages")
-    runner = StepRunner(bench=bench, hostname=request.config.hostname, epoch_s=epoch_s)
+    runner = StepRunner(
+        bench=bench,
+        executor=bench.executor,
+        hostname=request.config.hostname,
+        epoch_s=epoch_s,
+    )
     work = configuration([deb.control for deb in debs], dpkg_version=_dpkg(lock))
     job = SandboxJob(commands=work.commands, files=work.files, hostname=request.config.hostname)
     configured = runner.run(tree, job, step_id=step_id)

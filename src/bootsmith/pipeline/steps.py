@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from bootsmith.errors import ConfigError
@@ -23,7 +24,7 @@ from bootsmith.plan.build_plan import (
     Step,
     WriteFile,
 )
-from bootsmith.sandbox.executor import SandboxJob
+from bootsmith.sandbox.executor import Executor, SandboxJob
 from bootsmith.store.blobs import Store
 from bootsmith.tree.accounts import read_accounts
 from bootsmith.tree.entry import BlobSlice, Directory, Member, Metadata, RegularFile
@@ -38,13 +39,22 @@ _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _NO_CACHES = {"PIP_NO_CACHE_DIR": "1", "npm_config_cache": "/run/npm-cache"}
 
 
-def has_work_for_sandbox(plan: BuildPlan, store: Store) -> bool:
-    """Whether a build of ``plan`` runs commands whose effect is not in the store."""
+def has_work_for_sandbox(
+    plan: BuildPlan, store: Store, *, named: Callable[[Digest], Digest]
+) -> bool:
+    """Whether a build of ``plan`` runs commands whose effect is not in the store.
+
+    ``named`` is what the effect of the user's commands is kept under, by the step's id.
+    """
     return any(
-        isinstance(step, InstallPackages | RunCommand)
-        and store.derived(_LAYER_KIND, _key(step_id)) is None
+        (isinstance(step, InstallPackages) and not _is_kept(step_id, store))
+        or (isinstance(step, RunCommand) and not _is_kept(named(step_id), store))
         for step, step_id in zip(plan.steps, plan.step_ids, strict=True)
     )
+
+
+def _is_kept(step_id: Digest, store: Store) -> bool:
+    return store.derived(_LAYER_KIND, _key(step_id)) is not None
 
 
 def _key(step_id: Digest) -> Digest:
@@ -60,6 +70,7 @@ class StepRunner:
     """
 
     bench: Workbench
+    executor: Executor
     hostname: str
     epoch_s: int
     surroundings: tuple[GuestFile, ...] = ()
@@ -88,9 +99,7 @@ class StepRunner:
         kept = store.derived(_LAYER_KIND, key)
         if kept is not None:
             return overlay(tree, read_layer(store.open_blob(kept.digest), kept.digest))
-        changed = self.bench.executor.run(
-            tree, job, blobs=store, on_output=self.bench.reporter.output
-        )
+        changed = self.executor.run(tree, job, blobs=store, on_output=self.bench.reporter.output)
         store.record_derived(_LAYER_KIND, key, changed.blob)
         return overlay(tree, changed.layer)
 
