@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bootsmith.config.build_config import DebianConfig
+from bootsmith.config.distributions import DebianConfig
 from bootsmith.host.environment import environment
 from bootsmith.host.http import HttpClient
 from bootsmith.host.locks import locked
