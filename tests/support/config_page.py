@@ -1,4 +1,7 @@
-"""The tables of docs/config.md, made from the config's own JSON Schema."""
+"""The published JSON Schema, and the tables of docs/config.md, made from the config's classes.
+
+``python -m tests.support.config_page`` writes both anew; nothing else does.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from bootsmith.config.schema import config_schema
+from bootsmith.config.schema_file import SCHEMA_NAME
 
-PAGE = Path(__file__).parents[2] / "docs" / "config.md"
+_CHECKOUT = Path(__file__).parents[2]
+PAGE = _CHECKOUT / "docs" / "config.md"
+SCHEMA = _CHECKOUT / "src" / "bootsmith" / "config" / SCHEMA_NAME
 _BEGIN = "<!-- reference: written by `python -m tests.support.config_page` -->\n"
 _END = "<!-- end of reference -->\n"
 _SECTIONS = {
@@ -18,6 +24,10 @@ _SECTIONS = {
     "postBuild": "After the packages", "container": "Container", "files": "Files",
     "users": "Users", "ssh": "SSH", "build": "Only during the build",
 }  # fmt: skip
+
+
+def schema_text() -> str:
+    return json.dumps(config_schema(), indent=2, ensure_ascii=False) + "\n"
 
 
 def page() -> str:
@@ -108,3 +118,4 @@ def _type(field: dict[str, Any]) -> str:
 
 if __name__ == "__main__":
     PAGE.write_text(page(), "utf-8")
+    SCHEMA.write_text(schema_text(), "utf-8")

@@ -20,7 +20,7 @@ from bootsmith.sdk.settings import DEFAULT_OUTPUT
 @click.command()
 @click.option(
     "--config", "-c", "config_path", type=click.Path(path_type=Path, dir_okay=False),
-    help="A build config (JSON or TOML).",
+    help="A build config (JSON, YAML or TOML).",
 )  # fmt: skip
 @click.option(
     "--preset",

@@ -23,6 +23,7 @@ _COMMANDS = {
     "guest": ("bootsmith.cli.guest", "The programs that run inside a guest."),
     "image": ("bootsmith.cli.image", "Keep images under names: list, import, tag, export, pull."),
     "snapshot": ("bootsmith.cli.snapshot", "Boot an image, run something, keep what it changed."),
+    "schema": ("bootsmith.cli.schema", "Print the JSON Schema of a build config."),
     "verify": ("bootsmith.cli.verify", "Check an image against its manifest, all of it."),
 }
 _FAILED = 1

@@ -8,9 +8,9 @@ them; ``debian``, ``kernel``, ``files``, ``users``, ``ssh``, ``build``, ``output
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
 from bootsmith.config.distributions import (
     AlpineConfig,
@@ -26,6 +26,7 @@ from bootsmith.config.fields import (
     HostName,
     HostPath,
     Label,
+    ManyProblems,
     Mode,
     Part,
     Text,
@@ -127,6 +128,18 @@ class FileConfig(Part):
     """`user`, `user:group`, or numbers; a user alone brings their own group."""
 
 
+def _each_path_once(files: tuple[FileConfig, ...]) -> tuple[FileConfig, ...]:
+    seen: set[str] = set()
+    wrong = []
+    for index, file in enumerate(files):
+        if file.path in seen:
+            wrong.append((f"[{index}].path", f"{file.path} stands there twice"))
+        seen.add(file.path)
+    if wrong:
+        raise ManyProblems(wrong)
+    return files
+
+
 class BuildFileConfig(Part):
     """A file of this machine that the commands see and the image does not get."""
 
@@ -157,7 +170,7 @@ class OutputConfig(Part):
 
 
 class BuildConfig(Part):
-    """Everything a build needs to know.  ``arch`` left out is the host's own."""
+    """Everything a build needs to know.  Every field may be left out."""
 
     image_name: Text | None = None
     """A name for people; it decides nothing."""
@@ -186,7 +199,7 @@ class BuildConfig(Part):
     """A program in place of our sandboxssh."""
     sandboxingress_path: HostPath | None = None
     """A program in place of our sandboxingress."""
-    files: tuple[FileConfig, ...] = ()
+    files: Annotated[tuple[FileConfig, ...], AfterValidator(_each_path_once)] = ()
     """Files written into the image, before the commands."""
     users: Users = ()
     """Users of the guest, made before the commands."""
@@ -223,6 +236,12 @@ class BuildConfig(Part):
         if "alpine" in fields or "oci" in fields:
             return {**fields, "distro": "alpine"}
         return fields
+
+    @model_validator(mode="after")
+    def _parts_agree(self) -> Self:
+        if self.oci is not None and self.container.force:
+            raise ManyProblems([("container.force", "is not possible together with oci")])
+        return self
 
     def as_json(self) -> dict[str, Any]:
         """The config as the manifest keeps it: camel case, nothing that is only a default, and

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal, TypeAlias
 
-from bootsmith.config.fields import Flag, HostPath, MirrorAddress, Part, matches
+from bootsmith.config.fields import Flag, HostPath, Matches, MirrorAddress, Part
 
 _SUITE = re.compile(r"[a-z0-9][a-z0-9./_-]*")
 _COMPONENT = re.compile(r"[a-z0-9][a-z0-9./-]*")
@@ -23,21 +23,21 @@ _RELEASE_TAG = re.compile(r"v[0-9]+(\.[0-9]+)*([.-][A-Za-z0-9.]+)?")
 _IMAGE = re.compile(r"[a-z0-9]\S*")
 _PLATFORM = re.compile(r"[a-z0-9]+/[a-z0-9_]+(/[a-z0-9]+)?")
 
-DebianPackage: TypeAlias = Annotated[str, matches(_DEBIAN_PACKAGE, "a Debian package request")]
+DebianPackage: TypeAlias = Annotated[str, Matches(_DEBIAN_PACKAGE, "a Debian package request")]
 AlpinePackage: TypeAlias = Annotated[
     str,
-    matches(
+    Matches(
         _ALPINE_PACKAGE,
         "a request for an Alpine package, such as nodejs, nodejs~22, curl=8.5.0-r0, name@tag "
         "or !name",
     ),
 ]
 KernelPackage: TypeAlias = Annotated[
-    str, matches(re.compile(r"[a-z0-9][^\s!<>]*"), "the name of a kernel's package")
+    str, Matches(re.compile(r"[a-z0-9][^\s!<>]*"), "the name of a kernel's package")
 ]
-Component: TypeAlias = Annotated[str, matches(_COMPONENT, "a component of an archive")]
+Component: TypeAlias = Annotated[str, Matches(_COMPONENT, "a component of an archive")]
 RepositoryName: TypeAlias = Annotated[
-    str, matches(_REPOSITORY, "a repository: main, edge/testing, an address, or '@tag' and one")
+    str, Matches(_REPOSITORY, "a repository: main, edge/testing, an address, or '@tag' and one")
 ]
 
 DEFAULT_ALPINE_PACKAGES = (
@@ -50,18 +50,18 @@ class AlpineConfig(Part):
     """Where Alpine comes from and which of its packages are wanted."""
 
     version: Annotated[
-        str, matches(_ALPINE_VERSION, "a version of Alpine such as 3.23.0, or edge")
+        str, Matches(_ALPINE_VERSION, "a version of Alpine such as 3.23.0, or edge")
     ] = "3.23.0"
     """The version of Alpine; `edge` is the rolling one."""
     branch: (
-        Annotated[str, matches(_ALPINE_BRANCH, "a branch of Alpine such as v3.23, or edge")] | None
+        Annotated[str, Matches(_ALPINE_BRANCH, "a branch of Alpine such as v3.23, or edge")] | None
     ) = None
     """The branch of the mirror; left out, that of `version`."""
     mirror: MirrorAddress | None = None
     """The mirror; `http`, `https` or `file`."""
     kernel_package: KernelPackage = "linux-virt"
     """The package with the kernel and its modules."""
-    kernel_image: Annotated[str, matches(_FILE_NAME, "the name of a file in /boot")] = (
+    kernel_image: Annotated[str, Matches(_FILE_NAME, "the name of a file in /boot")] = (
         "vmlinuz-virt"
     )
     """The kernel's file in `/boot` of that package."""
@@ -70,7 +70,7 @@ class AlpineConfig(Part):
     `name@tag`, `!name`."""
     initramfs_packages: tuple[AlpinePackage, ...] = ()
     """Packages whose files go into the initramfs too."""
-    krunfw_version: Annotated[str, matches(_RELEASE_TAG, "a release tag such as v5.2.1")] = "v5.2.1"
+    krunfw_version: Annotated[str, Matches(_RELEASE_TAG, "a release tag such as v5.2.1")] = "v5.2.1"
     """The release of libkrunfw that `krun-kernel` is taken from."""
     repositories: tuple[RepositoryName, ...] = ("main", "community")
     """Repositories: a name of the branch, `edge/testing`, or an address; `@tag` may stand
@@ -82,7 +82,7 @@ class AlpineConfig(Part):
 class DebianConfig(Part):
     """Where Debian comes from and which of its packages are wanted."""
 
-    suite: Annotated[str, matches(_SUITE, "a suite name such as bookworm")] = "bookworm"
+    suite: Annotated[str, Matches(_SUITE, "a suite name such as bookworm")] = "bookworm"
     """The release."""
     components: tuple[Component, ...] = ("main",)
     """Components of the archive."""
@@ -104,11 +104,11 @@ class DebianConfig(Part):
 class OciConfig(Part):
     """An OCI image whose file system takes the place of the distribution's packages."""
 
-    image: Annotated[str, matches(_IMAGE, "an image reference such as docker.io/library/debian:12")]
+    image: Annotated[str, Matches(_IMAGE, "an image reference such as docker.io/library/debian:12")]
     """The image: `repo/name[:tag]` or `repo/name@sha256:…`."""
     runtime: Literal["docker", "podman"] | None = None
     """The container runtime that another builder would pull with; bootsmith needs none."""
-    platform: Annotated[str, matches(_PLATFORM, "a platform such as linux/arm64")] | None = None
+    platform: Annotated[str, Matches(_PLATFORM, "a platform such as linux/arm64")] | None = None
     """The platform; left out, that of `arch`."""
     pull_policy: Literal["if-not-present", "always", "never"] = "if-not-present"
     """When the registry is asked."""

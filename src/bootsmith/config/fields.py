@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Annotated, TypeAlias
 
 from pydantic import (
@@ -16,10 +17,15 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
     PlainSerializer,
     WithJsonSchema,
 )
 from pydantic.alias_generators import to_camel
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
+from pydantic_core.core_schema import no_info_after_validator_function
 
 from bootsmith.errors import ConfigError, UnsafePath
 from bootsmith.model.arch import Arch
@@ -55,15 +61,27 @@ class ManyProblems(ValueError):
         self.problems = problems
 
 
-def matches(pattern: re.Pattern[str], what: str) -> AfterValidator:
-    """A validator for text that ``pattern`` matches as a whole; ``what`` says what that is."""
+@dataclass(frozen=True, slots=True)
+class Matches:
+    """Demands text that ``pattern`` matches as a whole; ``what`` says what that is."""
 
-    def check(value: str) -> str:
-        if not pattern.fullmatch(value):
-            raise ValueError(f"{value!r} is not {what}")
+    pattern: re.Pattern[str]
+    what: str
+
+    def __get_pydantic_core_schema__(
+        self, source: object, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        return no_info_after_validator_function(self._check, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return {**handler(schema), "pattern": f"^(?:{self.pattern.pattern})$"}
+
+    def _check(self, value: str) -> str:
+        if not self.pattern.fullmatch(value):
+            raise ValueError(f"{value!r} is not {self.what}")
         return value
-
-    return AfterValidator(check)
 
 
 def encodable(value: str) -> str:
@@ -123,8 +141,7 @@ def _mistakes(name: object, text: object) -> list[str]:
     if name in _SHELLS_OWN:
         return [f"{name} belongs to the shell and cannot be set"]
     if not isinstance(text, str):
-        shown = str(text).lower() if isinstance(text, (bool, int, float)) else "the value"
-        return [f'the value of {name} must be text, found {text!r}: write it in quotes, "{shown}"']
+        return [f"the value of {name} must be text, in quotes"]
     if "\0" in text:
         return [f"the value of {name} holds a NUL character"]
     try:
@@ -195,9 +212,9 @@ AbsolutePath: TypeAlias = Annotated[
     str, AfterValidator(_absolute), WithJsonSchema({"type": "string", "pattern": "^/"})
 ]
 MirrorAddress: TypeAlias = Annotated[
-    str, matches(_MIRROR, "an http, https or file address such as http://ftp.debian.org/debian")
+    str, Matches(_MIRROR, "an http, https or file address such as http://ftp.debian.org/debian")
 ]
-HostName: TypeAlias = Annotated[str, matches(_HOSTNAME, "a host name")]
+HostName: TypeAlias = Annotated[str, Matches(_HOSTNAME, "a host name")]
 HostPath: TypeAlias = Annotated[str, AfterValidator(_host_path)]
 Text: TypeAlias = Annotated[str, AfterValidator(encodable)]
 Label: TypeAlias = Annotated[str, AfterValidator(_label)]

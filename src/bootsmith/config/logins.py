@@ -7,7 +7,7 @@ from typing import Annotated, TypeAlias
 
 from pydantic import AfterValidator, Field
 
-from bootsmith.config.fields import AbsolutePath, ManyProblems, Part, Whole, encodable, matches
+from bootsmith.config.fields import AbsolutePath, ManyProblems, Matches, Part, Whole, encodable
 from bootsmith.model.ssh_key import looks_like_a_key, public_key
 
 _NAME = re.compile(r"[a-z_][a-z0-9_.-]{0,30}")  # useradd(8), and the dot Debian allows
@@ -25,6 +25,13 @@ def _key(value: str) -> str:
     return text
 
 
+def _password_hash(value: str) -> str:
+    if not _HASH.fullmatch(value):
+        # What stands there may be the password itself: it is not shown.
+        raise ValueError("is not the hash of a password, such as `openssl passwd -6` prints ($6$…)")
+    return value
+
+
 def _each_once(users: tuple[UserConfig, ...]) -> tuple[UserConfig, ...]:
     wrong = []
     for field in ("name", "uid"):
@@ -39,11 +46,9 @@ def _each_once(users: tuple[UserConfig, ...]) -> tuple[UserConfig, ...]:
     return users
 
 
-Name: TypeAlias = Annotated[str, matches(_NAME, "a name of a user or group")]
+Name: TypeAlias = Annotated[str, Matches(_NAME, "a name of a user or group")]
 Key: TypeAlias = Annotated[str, AfterValidator(_key)]
-PasswordHash: TypeAlias = Annotated[
-    str, matches(_HASH, "a password hash such as `openssl passwd -6` prints ($6$…)")
-]
+PasswordHash: TypeAlias = Annotated[str, AfterValidator(_password_hash)]
 Id: TypeAlias = Annotated[Whole, Field(ge=0, le=0xFFFF_FFFE)]
 
 

@@ -8,13 +8,14 @@ from importlib.resources import files
 from bootsmith.errors import ConfigError
 
 DEFAULT_PRESET = "debian"
+_SUFFIX = ".jsonc"
 
 
 def preset_names() -> list[str]:
     """The names of all presets, sorted."""
     folder = files("bootsmith.config") / "presets"
     return sorted(
-        item.name.removesuffix(".json") for item in folder.iterdir() if item.name.endswith(".json")
+        item.name.removesuffix(_SUFFIX) for item in folder.iterdir() if item.name.endswith(_SUFFIX)
     )
 
 
@@ -27,4 +28,4 @@ def preset_text(name: str) -> str:
             f"there is no preset {name!r}",
             hint=f"did you mean {near[0]}?" if near else "use one of: " + ", ".join(names),
         )
-    return (files("bootsmith.config") / "presets" / f"{name}.json").read_text("utf-8")
+    return (files("bootsmith.config") / "presets" / f"{name}{_SUFFIX}").read_text("utf-8")

@@ -38,6 +38,8 @@ def _problem(pointer: str, detail: Mapping[str, Any]) -> Problem:
     kind, found = str(detail["type"]), detail["input"]
     if kind == "missing":
         return Problem(pointer=pointer, message="is missing, and must be given")
+    if kind not in _ALLOWED:
+        return Problem(pointer=pointer, message=f"cannot be {_shown(found)}: {detail['msg']}")
     allowed = _ALLOWED[kind](detail.get("ctx", {}))
     return Problem(
         pointer=pointer,
@@ -55,6 +57,7 @@ _ALLOWED: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "tuple_type": lambda _: "a list",
     "model_type": lambda _: "an object",
     "model_attributes_type": lambda _: "an object",
+    "dict_type": lambda _: "an object, or a list of NAME=value",
     "mapping_type": lambda _: "an object, or a list of NAME=value",
     "literal_error": lambda context: _listed(context["expected"]),
     "greater_than": lambda context: f"more than {context['gt']}",

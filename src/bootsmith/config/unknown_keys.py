@@ -41,13 +41,12 @@ def _problems(value: object, part: type[BaseModel], pointer: str) -> Iterator[Pr
 
 
 def _suggestion(key: str, here: list[str], pointer: str) -> str:
-    """The nearest key of this part; else the same key elsewhere; else what there is here."""
+    """The key as it is called elsewhere; else the nearest of this part; else what there is."""
+    wanted = key.replace("_", "").lower()
     folded = {name.lower(): name for name in here}
-    near = difflib.get_close_matches(key.replace("_", "").lower(), folded, n=1)
-    if near:
-        return f"did you mean {folded[near[0]]}?"
     elsewhere = {path.rpartition(".")[2].lower(): path for path in reversed(every_key())}
-    near = difflib.get_close_matches(key.replace("_", "").lower(), elsewhere, n=1, cutoff=0.8)
-    if near:
-        return f"did you mean {elsewhere[near[0]]}?"
-    return f"{pointer or 'there'} may hold {', '.join(here)}"
+    if wanted in elsewhere and wanted not in folded:
+        return f"did you mean {elsewhere[wanted]}?"
+    if near := difflib.get_close_matches(wanted, folded, n=1):
+        return f"did you mean {folded[near[0]]}?"
+    return f"the fields {f'of {pointer} ' if pointer else ''}are {', '.join(here)}"

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bootsmith.config.build_config import BuildConfig
+from bootsmith.config.idle_parts import idle_part_problems
 from bootsmith.config.parse import parse_config
 from bootsmith.config.preset_files import DEFAULT_PRESET, preset_text
 from bootsmith.config.text import parse_text
@@ -135,7 +136,7 @@ def load_config(
         else:
             origin, fields = "the config", dict(config)
         loaded = parse_config(fields, origin=origin, strict=options.strict)
-        for problem in unknown_key_problems(fields):
+        for problem in (*unknown_key_problems(fields), *idle_part_problems(fields, loaded)):
             reporter.warning(f"{origin}: {problem}")
     if options.include:
         loaded = _with_packages(loaded, options.include)
