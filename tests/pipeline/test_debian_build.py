@@ -99,13 +99,13 @@ def test_another_default_in_the_config_is_another_manifest(
 
 def test_an_unsigned_lock_needs_the_users_word(debian_image: Path, tmp_path: Path) -> None:
     fields = json.loads((debian_image / "bootsmith.lock.json").read_text())
-    fields["suites"][0]["signedBy"] = []
+    fields["repositories"][0]["signedBy"] = []
     (tmp_path / "lock.json").write_text(json.dumps(fields))
     words = ("build", "--lock", tmp_path / "lock.json", "--output", tmp_path / "image")
     done = bootsmith(*words)
     assert (done.returncode, b"--allow-unsigned" in done.stderr) == (1, True)
     assert b"warning:" in bootsmith(*words, "--allow-unsigned").stderr
-    assert Image.open(tmp_path / "image").manifest.record["unsignedSuites"] == ["bookworm"]
+    assert Image.open(tmp_path / "image").manifest.record["unsignedRepositories"] == ["bookworm"]
 
 
 def test_a_damaged_image_is_built_again(debian_image: Path, tmp_path: Path) -> None:

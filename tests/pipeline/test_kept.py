@@ -8,7 +8,7 @@ import pytest
 
 from bootsmith.model.guest_path import GuestPath
 from bootsmith.pipeline.boot_layer import BootLayer
-from bootsmith.pipeline.debian_root import InstalledRoot
+from bootsmith.pipeline.distribution import InstalledRoot
 from bootsmith.pipeline.kept import kept_boot, kept_root
 from bootsmith.store.blobs import Store
 from bootsmith.tree.entry import BlobSlice, Directory, InlineBytes, Member, Metadata, RegularFile

@@ -10,7 +10,7 @@ import pytest
 from bootsmith.errors import ImageError
 from bootsmith.model.arch import Arch
 from bootsmith.model.digest import Digest
-from bootsmith.plan.lock import Lock, LockedPackage, LockedSuite, decode_lock, encode_lock
+from bootsmith.plan.lock import Lock, LockedPackage, LockedRepository, decode_lock, encode_lock
 
 PACKAGE = LockedPackage(
     name="hello", version="1.0", arch="all", mirror="debian", path="pool/h/hello_1.0_all.deb",
@@ -20,9 +20,9 @@ LOCK = Lock(
     config_digest=Digest.of(b"config"),
     arch=Arch.X86_64,
     distro="debian",
-    suites=(
-        LockedSuite(mirror="debian", suite="bookworm", components=("main",), signed_by=("AB",)),
-        LockedSuite(mirror="debian", suite="mine", components=("main",), signed_by=()),
+    repositories=(
+        LockedRepository(mirror="debian", name="bookworm", components=("main",), signed_by=("AB",)),
+        LockedRepository(mirror="debian", name="mine", components=("main",), signed_by=()),
     ),
     packages=(PACKAGE,),
     kernel=PACKAGE,
@@ -33,8 +33,8 @@ def test_a_lock_comes_back() -> None:
     assert decode_lock(encode_lock(LOCK), origin="x") == LOCK
 
 
-def test_unsigned_suites_are_told() -> None:
-    assert LOCK.unsigned_suites == ("mine",)
+def test_unsigned_are_told() -> None:
+    assert LOCK.unsigned == ("mine",)
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,8 @@ def test_unsigned_suites_are_told() -> None:
     [
         ("path", "../../etc/passwd"),
         ("path", "pool/../../x"),
-        ("mirror", "http://example.org"),
+        ("mirror", "ubuntu"),
+        ("mirror", "ftp://example.org"),
         ("digest", "sha256:zzz"),
         ("sizeBytes", -1),
     ],
@@ -54,7 +55,7 @@ def test_a_spoilt_package_is_refused_with_its_place(field: str, value: Any) -> N
         decode_lock(json.dumps(fields).encode(), origin="my.lock")
 
 
-@pytest.mark.parametrize("data", [b"", b"[]", b'{"version": 2}', b"\xff"])
+@pytest.mark.parametrize("data", [b"", b"[]", b'{"version": 1}', b"\xff"])
 def test_what_is_no_lock_is_refused(data: bytes) -> None:
     with pytest.raises(ImageError, match="not a lock file"):
         decode_lock(data, origin="x")

@@ -10,7 +10,7 @@ from bootsmith.host.files import FileSource
 from bootsmith.model.streams import chunks
 from bootsmith.sandbox.executor import Executor, SandboxJob
 from bootsmith.sources.debian.archive import Repository
-from bootsmith.sources.debian.configure import Configuration, configuration
+from bootsmith.sources.debian.configure import configuration
 from bootsmith.sources.debian.deb import open_deb
 from bootsmith.sources.debian.finish import finish
 from bootsmith.sources.debian.mirror import DEBIAN, DEBIAN_SECURITY
@@ -47,14 +47,11 @@ def configured_root(
     tree = unpack(unpacked, arch="amd64")
     controls = [deb.control for deb in unpacked]
     dpkg = next(str(control.version) for control in controls if control.name == "dpkg")
-    job = job_of(configuration(controls, dpkg_version=dpkg))
+    work = configuration(controls, dpkg_version=dpkg)
+    job = SandboxJob(commands=work.commands, files=work.files, hostname="guest")
     changed = executor.run(tree, job, blobs=store, on_output=printed)
     finished = finish(overlay(tree, changed.layer), REPOSITORIES, epoch_s=EPOCH, blobs=store)
     return clamp_times(finished, epoch_s=EPOCH)
-
-
-def job_of(work: Configuration) -> SandboxJob:
-    return SandboxJob(commands=work.commands, files=work.files, hostname="guest")
 
 
 def _chosen(path: Path, store: Store) -> ChosenDeb:

@@ -12,8 +12,8 @@ from bootsmith.host.environment import environment
 from bootsmith.host.http import HttpClient
 from bootsmith.host.locks import locked
 from bootsmith.model.reporter import Silent
-from bootsmith.pipeline.mirrors import MirrorChoice
-from bootsmith.plan.resolve import repositories
+from bootsmith.pipeline.mirrors import DebianMirrors, MirrorAccess
+from bootsmith.plan.debian import repositories
 from bootsmith.store.blobs import Store
 from bootsmith.store.fetch import Fetcher
 from tests.support.judges import require, unavailable
@@ -59,9 +59,8 @@ def _sources(folder: Path) -> list[str]:
     config = DebianConfig(suite=SUITE)
     store, http = Store(folder / "store"), HttpClient()
     fetcher = Fetcher(store=store, http=http, reporter=Silent())
-    mirrors = MirrorChoice(
-        store=store, http=http, fetcher=fetcher, environment=environment()
-    ).choose(config, override=None)
+    access = MirrorAccess(store=store, http=http, fetcher=fetcher, environment=environment())
+    mirrors = DebianMirrors(config, access).by_archive
     return [
         f"deb {mirrors[one.archive].url} {one.suite} {' '.join(one.components)}"
         for one in repositories(config)

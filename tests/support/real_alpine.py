@@ -23,7 +23,7 @@ from bootsmith.sources.alpine.mirror import ALPINE, Repository
 from bootsmith.sources.alpine.package import ApkPackage
 from bootsmith.sources.alpine.trust import alpine_keyring
 from bootsmith.sources.alpine.universe import Universe, load_universe
-from bootsmith.sources.alpine.unpacked import admit_apk
+from bootsmith.sources.alpine.unpacked import ChosenApk, admit_apk
 from bootsmith.store.blobs import Store
 from tests.support.alpine_repository import SigningKey
 
@@ -71,16 +71,21 @@ def real_universe(store: Store) -> Universe:
     )
 
 
-def take_in(
-    packages: Sequence[ApkPackage], folder: Path, store: Store
-) -> list[tuple[ApkPackage, Digest]]:
+def take_in(packages: Sequence[ApkPackage], folder: Path, store: Store) -> list[ChosenApk]:
     """The files of ``packages``, admitted to ``store``."""
     found = []
     for package in packages:
         kept = store.add_blob([(folder / package.filename).read_bytes()])
         admit_apk(package, kept.digest, store=store)
-        found.append((package, kept.digest))
+        found.append(chosen_apk(package, kept.digest))
     return found
+
+
+def chosen_apk(package: ApkPackage, file: Digest) -> ChosenApk:
+    """``package`` of an index, whose file is the blob ``file``."""
+    return ChosenApk(
+        name=package.name, version=str(package.version), arch=package.arch, digest=file
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,16 @@ class BlobStore(BlobSource, Protocol):
         ...
 
 
+class DerivedBlobStore(BlobStore, Protocol):
+    """Where blobs are kept, and what was made from what is remembered."""
+
+    def derived(self, kind: str, key: Digest) -> Descriptor | None:
+        """What was recorded under ``kind`` for ``key``, if it is still there."""
+        ...
+
+    def record_derived(self, kind: str, key: Digest, descriptor: Descriptor) -> None: ...
+
+
 class ByteSink(Protocol):
     """An output written once, front to back, which may have holes."""
 

@@ -11,6 +11,7 @@ from bootsmith.image.kernel_image import KERNEL_MAX_BYTES, kernel_facts, require
 from bootsmith.image.kernel_modules import KernelModules
 from bootsmith.image.kernel_package import kernel_of
 from bootsmith.model.arch import Arch
+from bootsmith.model.guest_path import GuestPath
 from bootsmith.model.streams import BlobSource
 from bootsmith.tree.contents import read_content
 from bootsmith.tree.entry import Content
@@ -41,17 +42,18 @@ def boot_layer(
     config: KernelConfig,
     *,
     arch: Arch,
+    image: GuestPath | None,
     init: Content,
     blobs: BlobSource,
 ) -> BootLayer:
     """What boots, from the contents of a kernel's package.
 
-    ``init`` is the program that the initramfs starts.  Raises ``ImageError`` when the package
-    holds no kernel, one for another architecture, or one that cannot drive a virtual machine's
-    devices.
+    ``image`` is where the kernel is, if the config says so; ``init`` the program that the
+    initramfs starts.  Raises ``ImageError`` when the package holds no kernel, one for another
+    architecture, or one that cannot drive a virtual machine's devices.
     """
     modules = KernelModules(package, blobs=blobs)
-    kernel = kernel_of(package, release=modules.release)
+    kernel = kernel_of(package, release=modules.release, image=image)
     facts = kernel_facts(read_content(kernel, blobs=blobs, most_bytes=KERNEL_MAX_BYTES))
     require_kernel(facts, arch=arch, release=modules.release)
     layer = Layer(())

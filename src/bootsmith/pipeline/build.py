@@ -23,14 +23,12 @@ from bootsmith.manifest.manifest import (
     Manifest,
     encode_manifest,
 )
+from bootsmith.model.canonical_json import digest_of
 from bootsmith.pipeline.artifacts import ext4_options, write_artifacts
 from bootsmith.pipeline.boot_layer import BootLayer, boot_layer
 from bootsmith.pipeline.build_access import BuildAccess, GuardedExecutor, build_access
-from bootsmith.pipeline.debian_root import (
-    install_debian,
-    kernel_tree,
-    tidy_debian,
-)
+from bootsmith.pipeline.distribution import Distribution
+from bootsmith.pipeline.distributions import distribution_of
 from bootsmith.pipeline.guest_layer import add_guest
 from bootsmith.pipeline.guest_programs import GuestFiles, guest_files
 from bootsmith.pipeline.kept import kept_boot, kept_root
@@ -40,11 +38,10 @@ from bootsmith.pipeline.request import BuildRequest
 from bootsmith.pipeline.steps import StepRunner, has_work_for_sandbox
 from bootsmith.pipeline.workbench import Workbench
 from bootsmith.plan.build_plan import BuildPlan, InstallPackages, RunCommand
-from bootsmith.plan.lock import Lock, encode_lock
-from bootsmith.plan.resolve import check_lock, resolve
-from bootsmith.sources.debian.configure import SERVICE_BLOCKERS
+from bootsmith.plan.lock import Lock, check_lock, encode_lock
+from bootsmith.tree.entry import Directory, Member
 from bootsmith.tree.file_tree import FileTree
-from bootsmith.tree.layer import overlay
+from bootsmith.tree.layer import Layer, overlay
 from bootsmith.tree.normalise import clamp_times
 
 ARTIFACT_NAMES = (KERNEL_NAME, INITRAMFS_NAME, ROOTFS_NAME, LOCK_NAME, MANIFEST_NAME)
@@ -59,9 +56,10 @@ def build(request: BuildRequest, bench: Workbench) -> Manifest:
     Raises the errors of every stage; ``request.output`` is then as it was.
     """
     report = bench.reporter
-    lock = _lock(request, bench)
+    distribution = distribution_of(request, bench)
+    lock = _lock(request, distribution, bench)
     guest = guest_files(request, bench)
-    plan = make_plan(request, lock, guest, bench)
+    plan = make_plan(request, lock, guest, distribution, bench)
     access = build_access(request.config, bench)
     published = Published(output=request.output, store=bench.store, access=access.fingerprint)
     for place in (published, *(replace(published, output=one) for one in request.elsewhere)):
@@ -71,26 +69,28 @@ def build(request: BuildRequest, bench: Workbench) -> Manifest:
             return finished
     if has_work_for_sandbox(plan, bench.store, named=access.layer_id):
         bench.executor.require()
-    report.stage(f"Fetching {len(lock.packages)} packages and a kernel")
-    bench.fetcher.fetch(bench.remote(package) for package in lock.blobs())
-    machine_kernel = partial(kernel_tree, lock, bench)
+    _fetch(lock, distribution, bench)
+    machine_kernel = partial(distribution.kernel_tree, lock)
     bench = replace(bench, executor=bench.executor.with_kernel(machine_kernel))
     with (
         publish_folder(request.output, ours=ARTIFACT_NAMES) as staging,
         ThreadPoolExecutor(1, thread_name_prefix="kernel") as beside,
     ):
         # The kernel's package is opened while the scripts of the others run.
-        kernel = beside.submit(_boot_layer, request, bench, lock, guest)
-        root, epoch_s = _assemble(request, bench, lock, plan, access)
-        boot = kernel.result().dated(epoch_s)
-        report.stage("Writing the image")
-        root = add_guest(
-            overlay(root, boot.modules), guest, request, epoch_s=epoch_s, reporter=report
+        kernel = beside.submit(_boot_layer, request, bench, lock, guest, distribution)
+        root, epoch_s = _assemble(
+            request, bench, lock, plan, access=access, distribution=distribution
         )
+        boot = kernel.result().dated(epoch_s)
+        initramfs = _initramfs(boot, bench, lock, plan, distribution, epoch_s=epoch_s)
+        report.stage("Writing the image")
+        if not lock.has_kernel_installed:  # else its modules are all there already
+            root = overlay(root, boot.modules)
+        root = add_guest(root, guest, request, epoch_s=epoch_s, reporter=report)
         artifacts = write_artifacts(
             staging,
             root=clamp_times(root, epoch_s=epoch_s),
-            initramfs=boot.initramfs,
+            initramfs=initramfs,
             kernel=boot.kernel,
             ext4=ext4_options(request.config.rootfs, plan, epoch_s=epoch_s),
             blobs=bench.store,
@@ -102,63 +102,101 @@ def build(request: BuildRequest, bench: Workbench) -> Manifest:
     return manifest
 
 
-def _lock(request: BuildRequest, bench: Workbench) -> Lock:
-    if request.lock is not None:
-        check_lock(request.lock, request.config, request.arch)
-        _tell_unsigned(request.lock, bench)
-        return request.lock
-    debian = request.config.debian
-    bench.reporter.stage(f"Resolving Debian {debian.suite} for {request.arch}")
-    for archive, mirror in bench.mirrors.items():
-        bench.reporter.detail(f"{archive}: {mirror.url}, from {mirror.named_by}")
-    lock = resolve(
-        request.config,
-        request.arch,
-        fetchers=bench.index_caches(),
-        store=bench.store,
-        keyring=bench.keyring,
-        now=bench.now,
-        allow_unsigned=bench.allow_unsigned,
-    )
+def _lock(request: BuildRequest, distribution: Distribution, bench: Workbench) -> Lock:
+    lock = request.lock
+    if lock is None:
+        bench.reporter.stage(f"Resolving {distribution.title} for {request.arch}")
+        lock = distribution.resolve()
+    else:
+        check_lock(lock, distribution.resolution_digest)
     _tell_unsigned(lock, bench)
     return lock
 
 
 def _tell_unsigned(lock: Lock, bench: Workbench) -> None:
-    """Warn of suites that nobody signed.  Raises ``ImageError`` when that is not allowed."""
-    if lock.unsigned_suites and not bench.allow_unsigned:
+    """Warn of what nobody signed.  Raises ``ImageError`` when that is not allowed."""
+    if lock.unsigned and not bench.allow_unsigned:
         raise ImageError(
-            f"the lock names packages of unsigned suites: {', '.join(lock.unsigned_suites)}",
+            f"the lock names packages of unsigned repositories: {', '.join(lock.unsigned)}",
             hint="build again without --locked, or with --allow-unsigned if you know why",
         )
-    for suite in lock.unsigned_suites:
-        bench.reporter.warning(f"{suite} is not signed by a trusted key")
+    for name in lock.unsigned:
+        bench.reporter.warning(f"{name} is not signed by a trusted key")
+
+
+def _fetch(lock: Lock, distribution: Distribution, bench: Workbench) -> None:
+    """Have every input in the store; no mirror is looked for when all are."""
+    missing = [one for one in lock.blobs() if not bench.store.has(one.digest)]
+    if missing:
+        bench.reporter.stage(f"Fetching {len(missing)} packages")
+        bench.fetcher.fetch(map(distribution.remote, missing))
 
 
 def _boot_layer(
-    request: BuildRequest, bench: Workbench, lock: Lock, guest: GuestFiles
+    request: BuildRequest,
+    bench: Workbench,
+    lock: Lock,
+    guest: GuestFiles,
+    distribution: Distribution,
 ) -> BootLayer:
+    image = distribution.kernel_image
     inputs = {
         "kernel": str(lock.kernel.digest),
         "modules": request.config.kernel.modules,
         "arch": request.arch.value,
+        "image": image.decode() if image else None,
         "init": str(guest.initramfs_init.blob),
     }
     return kept_boot(
         bench.store,
         inputs,
         lambda: boot_layer(
-            kernel_tree(lock, bench),
+            distribution.kernel_tree(lock),
             request.config.kernel,
             arch=request.arch,
+            image=image,
             init=guest.initramfs_init,
             blobs=bench.store,
         ),
     )
 
 
+def _initramfs(
+    boot: BootLayer,
+    bench: Workbench,
+    lock: Lock,
+    plan: BuildPlan,
+    distribution: Distribution,
+    *,
+    epoch_s: int,
+) -> FileTree:
+    """What boots, on top of the packages that the config wants in the initramfs."""
+    if not lock.initramfs:
+        return boot.initramfs
+    wanted = [str(package.digest) for package in lock.initramfs]
+    step_id = digest_of({"initramfs": wanted, "like": str(plan.step_ids[0])})
+    base = kept_root(
+        bench.store,
+        {"step": str(step_id), "epoch": epoch_s},
+        lambda: distribution.initramfs(lock, bench.executor, step_id=step_id, epoch_s=epoch_s),
+    )
+    # Folders that both have stay as the packages have them.
+    ours = [
+        Member(path, entry)
+        for path, entry in boot.initramfs.items()
+        if path and not (isinstance(entry, Directory) and path in base.tree)
+    ]
+    return clamp_times(overlay(base.tree, Layer(tuple(ours))), epoch_s=epoch_s)
+
+
 def _assemble(
-    request: BuildRequest, bench: Workbench, lock: Lock, plan: BuildPlan, access: BuildAccess
+    request: BuildRequest,
+    bench: Workbench,
+    lock: Lock,
+    plan: BuildPlan,
+    *,
+    access: BuildAccess,
+    distribution: Distribution,
 ) -> tuple[FileTree, int]:
     """The tree after all steps, and the time that nothing in it is newer than."""
     first, *others = zip(plan.steps, plan.step_ids, strict=True)
@@ -166,20 +204,20 @@ def _assemble(
     installed = kept_root(
         bench.store,
         {"step": str(first[1]), "epoch": request.source_date_epoch},
-        lambda: install_debian(lock, request, bench, step_id=first[1]),
+        lambda: distribution.install(lock, bench.executor, step_id=first[1]),
     )
     runner = StepRunner(
         bench=bench,
         executor=GuardedExecutor(executor=bench.executor, access=access),
         hostname=request.config.hostname,
         epoch_s=installed.epoch_s,
-        surroundings=SERVICE_BLOCKERS,
+        surroundings=distribution.surroundings(),
     )
     tree = installed.tree
     for step, step_id in others:
         tree = runner.carry_out(tree, step, access.layer_id(step_id))
     if any(isinstance(step, RunCommand) for step in plan.steps):
-        tree = tidy_debian(tree, request, bench, epoch_s=installed.epoch_s)
+        tree = distribution.tidy(tree, epoch_s=installed.epoch_s)
     return tree, installed.epoch_s
 
 
@@ -202,7 +240,7 @@ def _manifest(
             "planId": str(plan.id),
             "sourceDateEpoch": epoch_s,
             "initramfsCompression": "lz4",
-            "unsignedSuites": list(lock.unsigned_suites),
+            "unsignedRepositories": list(lock.unsigned),
             "kernel": {"package": lock.kernel.name, "version": lock.kernel.version},
             "packages": {package.name: package.version for package in lock.packages},
         },

@@ -13,7 +13,7 @@ from bootsmith.host.environment import own_sources_digest
 from bootsmith.model.canonical_json import Json, digest_of
 from bootsmith.model.guest_path import GuestPath
 from bootsmith.pipeline.boot_layer import BootLayer
-from bootsmith.pipeline.debian_root import InstalledRoot
+from bootsmith.pipeline.distribution import InstalledRoot
 from bootsmith.store.blobs import Store
 from bootsmith.tree.entry import Member, Metadata, RegularFile
 from bootsmith.tree.file_tree import FileTree

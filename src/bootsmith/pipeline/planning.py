@@ -10,6 +10,7 @@ from bootsmith.host.files import user_path
 from bootsmith.model.digest import Digest
 from bootsmith.model.guest_path import GuestPath
 from bootsmith.pipeline.copy_in import take_in
+from bootsmith.pipeline.distribution import Distribution
 from bootsmith.pipeline.guest_layer import sshd_options
 from bootsmith.pipeline.guest_programs import GuestFiles
 from bootsmith.pipeline.logins import wanted_logins
@@ -26,11 +27,16 @@ from bootsmith.plan.build_plan import (
     WriteFile,
 )
 from bootsmith.plan.lock import Lock
-from bootsmith.plan.resolve import repositories
 from bootsmith.tree.layer import read_layer
 
 
-def make_plan(request: BuildRequest, lock: Lock, guest: GuestFiles, bench: Workbench) -> BuildPlan:
+def make_plan(
+    request: BuildRequest,
+    lock: Lock,
+    guest: GuestFiles,
+    distribution: Distribution,
+    bench: Workbench,
+) -> BuildPlan:
     """The plan of ``request``.  Files of the host that it names enter the store here.
 
     Raises ``ConfigError`` that names each that cannot be read, or would be replaced by ours.
@@ -38,7 +44,7 @@ def make_plan(request: BuildRequest, lock: Lock, guest: GuestFiles, bench: Workb
     config = request.config
     return BuildPlan(
         arch=request.arch,
-        steps=tuple(_steps(request, lock, bench)),
+        steps=tuple(_steps(request, distribution.install_step(lock.packages), bench)),
         kernel=lock.kernel.digest,
         guest=guest.digest,
         options={
@@ -46,22 +52,18 @@ def make_plan(request: BuildRequest, lock: Lock, guest: GuestFiles, bench: Workb
             "rootfs": config.rootfs.model_dump(mode="json", exclude_none=True),
             "hostname": config.hostname,
             "env": dict(config.env),
+            "initramfs": [str(package.digest) for package in lock.initramfs],
             "sshd": None if config.ssh is None else sshd_options(config),
         },
         source_date_epoch=request.source_date_epoch,
     )
 
 
-def _steps(request: BuildRequest, lock: Lock, bench: Workbench) -> Iterator[Step]:
+def _steps(request: BuildRequest, install: InstallPackages, bench: Workbench) -> Iterator[Step]:
     config = request.config
     logins = wanted_logins(config, bench.files)
     copies = _copies(config, bench)
-    yield InstallPackages(
-        distro=config.distro,
-        packages=tuple(package.digest for package in lock.packages),
-        sources=tuple(f"{one} {' '.join(one.components)}" for one in repositories(config.debian)),
-        hostname=config.hostname,
-    )
+    yield install
     if logins:
         yield MakeLogins(logins=logins)
     yield from copies

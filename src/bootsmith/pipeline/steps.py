@@ -76,7 +76,7 @@ class StepRunner:
     surroundings: tuple[GuestFile, ...] = ()
 
     def carry_out(self, tree: FileTree, step: Step, step_id: Digest) -> FileTree:
-        """``tree`` after ``step``, which installs no packages (``pipeline.debian_root`` does)."""
+        """``tree`` after ``step``, which installs no packages (a ``Distribution`` does)."""
         match step:
             case MakeLogins(logins=logins):
                 return make_logins(tree, logins, blobs=self.bench.store, epoch_s=self.epoch_s)

@@ -20,23 +20,28 @@ _NAMESPACE = uuid.UUID("0f2b4f0e-5b8e-5d52-9d5e-3a1f2f6f7c11")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstallPackages:
-    """Unpack package files by their distribution's rules, and configure them.
+    """Unpack package files by their distribution's rules, in their order, and configure them.
 
-    ``sources`` are the suites that the package manager will know in the guest, ``hostname``
-    is what scripts find the machine called.
+    ``sources`` are the repositories that the package manager will know in the guest, ``world``
+    what it will think was asked for, ``keys`` those it trusts besides the packages' own;
+    ``hostname`` is what scripts find the machine called.
     """
 
     distro: str
     packages: tuple[Digest, ...]
     sources: tuple[str, ...] = ()
+    world: tuple[str, ...] = ()
+    keys: tuple[Digest, ...] = ()
     hostname: str = "localhost"
 
     def as_json(self) -> Json:
         return {
             "step": "install-packages",
             "distro": self.distro,
-            "packages": [str(digest) for digest in sorted(self.packages)],
+            "packages": [str(digest) for digest in self.packages],
             "sources": self.sources,
+            "world": self.world,
+            "keys": [str(digest) for digest in self.keys],
             "hostname": self.hostname,
         }
 

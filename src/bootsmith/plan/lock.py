@@ -1,8 +1,9 @@
 """The lock: every input of a build by digest.
 
 ``bootsmith.lock.json`` lies beside the manifest.  The mirror's own address is no part of it:
-a package's path is relative to its mirror, and a mirror is named by its role (``debian``,
-``debian-security``).
+a package's path is relative to its mirror, and a mirror is named by its role (``alpine``,
+``debian``, ``debian-security``).  Only a repository that is no distribution's own is named by
+its address, as in the config.
 """
 
 from __future__ import annotations
@@ -23,10 +24,11 @@ from pydantic.alias_generators import to_camel
 
 from bootsmith.errors import BootsmithError, ImageError
 from bootsmith.model.arch import Arch
+from bootsmith.model.canonical_json import Json, digest_of
 from bootsmith.model.digest import Descriptor, Digest
 from bootsmith.sources.debian.package import safe_filename
 
-LOCK_VERSION = 1
+LOCK_VERSION = 2
 
 
 def _parsed_by(parse: Callable[[str], object]) -> Callable[[object], object]:
@@ -52,6 +54,9 @@ _DigestField = Annotated[
     BeforeValidator(_parsed_by(Digest.parse)),
     PlainSerializer(str, return_type=str),
 ]
+_MirrorField = Annotated[
+    str, Field(pattern=r"^(alpine|debian|debian-security|(https?|file)://[^\s?#]+)$")
+]
 _ArchField = Annotated[
     Arch,
     BeforeValidator(_parsed_by(Arch.parse)),
@@ -75,49 +80,79 @@ class LockedPackage(_Part):
     name: str
     version: str
     arch: str
-    mirror: Annotated[str, Field(pattern=r"^debian(-security)?$")]
+    mirror: _MirrorField
     path: Annotated[str, AfterValidator(_parsed_by(_filename))]
     digest: _DigestField
     size_bytes: Annotated[int, Field(ge=0)]
+    tag: str | None = None
+    """The tag of the repository it was pinned to (apk's ``@tag``)."""
 
     @property
     def descriptor(self) -> Descriptor:
         return Descriptor(digest=self.digest, size_bytes=self.size_bytes)
 
 
-class LockedSuite(_Part):
-    """A suite that packages were chosen from.
+class LockedRepository(_Part):
+    """A repository that packages were chosen from: a suite of Debian, a repository of Alpine.
 
-    Its date is not kept: a suite published anew with the same packages gives the same lock.
-    ``signed_by`` are the fingerprints of the keys its Release file was checked with; none
-    when the user allowed it to be unsigned.
+    Its date is not kept: one published anew with the same packages gives the same lock.
+    ``signed_by`` are the keys its index was checked with; none when the user allowed it to be
+    unsigned.
     """
 
-    mirror: str
-    suite: str
-    components: tuple[str, ...]
+    mirror: _MirrorField
+    name: str
+    components: tuple[str, ...] = ()
+    tag: str | None = None
     signed_by: tuple[str, ...]
 
 
 class Lock(_Part):
-    """Packages in the order of their names; the kernel's package stands apart."""
+    """What goes into the root file system, in the order in which it is installed.
+
+    The kernel's package stands apart: it is opened for what boots, and is often one of the
+    packages too.  ``initramfs`` are packages for the initramfs.
+    """
 
     version: Annotated[int, Field(ge=LOCK_VERSION, le=LOCK_VERSION)] = LOCK_VERSION
     config_digest: _DigestField
     arch: _ArchField
     distro: str
-    suites: tuple[LockedSuite, ...]
+    repositories: tuple[LockedRepository, ...]
     packages: Annotated[tuple[LockedPackage, ...], Field(min_length=1)]
     kernel: LockedPackage
+    initramfs: tuple[LockedPackage, ...] = ()
 
     @property
-    def unsigned_suites(self) -> tuple[str, ...]:
-        """The names of suites whose release nobody signed."""
-        return tuple(suite.suite for suite in self.suites if not suite.signed_by)
+    def unsigned(self) -> tuple[str, ...]:
+        """The names of repositories whose index nobody signed."""
+        return tuple(one.name for one in self.repositories if not one.signed_by)
+
+    @property
+    def has_kernel_installed(self) -> bool:
+        """Whether the kernel's package is in the root file system, with all its modules."""
+        return any(one.digest == self.kernel.digest for one in self.packages)
 
     def blobs(self) -> tuple[LockedPackage, ...]:
-        """Everything that must be fetched."""
-        return (*self.packages, self.kernel)
+        """Everything that must be fetched, each file once."""
+        every = (*self.packages, *self.initramfs, self.kernel)
+        return tuple({one.digest: one for one in every}.values())
+
+
+def resolution_digest(distro: str, arch: Arch, inputs: Json) -> Digest:
+    """A digest of what decides a lock: ``inputs`` is that part of the config, without mirrors."""
+    return digest_of({"arch": arch.value, "distro": distro, "inputs": inputs})
+
+
+def check_lock(lock: Lock, expected: Digest) -> None:
+    """Raises ``ImageError`` when ``lock`` was made for something else than ``expected``, the
+    config's ``resolution_digest``."""
+    if lock.config_digest != expected:
+        raise ImageError(
+            "the lock file was made for other packages, another suite or branch or another "
+            "architecture than the config asks for",
+            hint="build once without --locked to make a new one",
+        )
 
 
 def encode_lock(lock: Lock) -> bytes:

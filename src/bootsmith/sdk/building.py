@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,20 +19,18 @@ from bootsmith.errors import ConfigError, HostError, Problem
 from bootsmith.host.clock import now_s
 from bootsmith.host.environment import environment, host_arch
 from bootsmith.host.files import read_whole, user_path
-from bootsmith.host.gpgv import gpgv
 from bootsmith.host.http import HttpClient
 from bootsmith.host.paths import current_folder
 from bootsmith.manifest.manifest import Manifest
 from bootsmith.model.arch import Arch
 from bootsmith.model.reporter import Reporter
 from bootsmith.pipeline.build import build
-from bootsmith.pipeline.mirrors import MirrorChoice
+from bootsmith.pipeline.mirrors import MirrorAccess
 from bootsmith.pipeline.request import BuildRequest
 from bootsmith.pipeline.workbench import Workbench
 from bootsmith.plan.lock import Lock, decode_lock
 from bootsmith.sandbox.choose import ChosenExecutor, ExecutorName
 from bootsmith.sdk.settings import cache_folder, source_date_epoch
-from bootsmith.sources.debian.trust import debian_keyring
 from bootsmith.store.blobs import Store
 from bootsmith.store.fetch import Fetcher
 
@@ -82,13 +80,16 @@ def build_image(
     store.blobs.remove_leftovers()
     http = HttpClient()
     fetcher = Fetcher(store=store, http=http, reporter=reporter, offline=options.offline)
-    mirrors = MirrorChoice(
-        store=store, http=http, fetcher=fetcher, environment=environment()
-    ).choose(loaded.debian, override=options.mirror)
     workbench = Workbench(
         store=store,
-        http=http,
         fetcher=fetcher,
+        mirrors=MirrorAccess(
+            store=store,
+            http=http,
+            fetcher=fetcher,
+            environment=environment(),
+            override=options.mirror,
+        ),
         reporter=reporter,
         executor=ChosenExecutor(
             wanted=options.executor,
@@ -97,8 +98,6 @@ def build_image(
             state_folder=cache_folder() / "state",
             reporter=reporter,
         ),
-        mirrors=mirrors,
-        keyring=debian_keyring(gpgv=gpgv).extended(*_keys(loaded, folder)),
         files=folder,
         now=datetime.fromtimestamp(now_s(), UTC),
         allow_unsigned=options.allow_unsigned,
@@ -178,8 +177,6 @@ def _with_packages(config: BuildConfig, packages: tuple[str, ...]) -> BuildConfi
 def _require_carried_out(config: BuildConfig) -> None:
     """Raises ``ConfigError`` for what is understood and not done yet, before any work."""
     problems = []
-    if config.distro == "alpine":
-        problems.append(Problem(pointer="distro", message="Alpine images cannot be built yet"))
     if config.oci is not None:
         problems.append(Problem(pointer="oci", message="OCI images cannot be built from yet"))
     if problems:
@@ -188,17 +185,6 @@ def _require_carried_out(config: BuildConfig) -> None:
             problems=tuple(problems),
             hint="build from Debian's packages: --preset debian",
         )
-
-
-def _keys(config: BuildConfig, folder: Path) -> Iterator[bytes]:
-    for index, name in enumerate(config.debian.keys):
-        try:
-            yield read_whole(user_path(name, base=folder), most_bytes=16 << 20)
-        except HostError as error:
-            raise ConfigError(
-                "a key file cannot be read",
-                problems=(Problem(pointer=f"debian.keys[{index}]", message=str(error)),),
-            ) from error
 
 
 def _read_config(path: Path) -> dict[str, Any]:

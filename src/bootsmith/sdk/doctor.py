@@ -20,8 +20,8 @@ from bootsmith.host.process import run
 from bootsmith.host.tools import find_tool, install_line
 from bootsmith.model.arch import Arch
 from bootsmith.model.reporter import Silent
-from bootsmith.pipeline.mirrors import MirrorChoice
-from bootsmith.plan.resolve import repositories
+from bootsmith.pipeline.mirrors import DebianMirrors, MirrorAccess
+from bootsmith.plan.debian import repositories
 from bootsmith.sdk.settings import cache_folder
 from bootsmith.store.blobs import Store
 from bootsmith.store.fetch import Fetcher
@@ -153,9 +153,9 @@ def _mirrors() -> Iterator[Finding]:
     http = HttpClient(timeout_s=10)
     store = Store(cache_folder())
     fetcher = Fetcher(store=store, http=http, reporter=Silent())
-    chosen = MirrorChoice(store=store, http=http, fetcher=fetcher, environment=environment())
+    access = MirrorAccess(store=store, http=http, fetcher=fetcher, environment=environment())
     suites = {one.archive: one.suite for one in reversed(repositories(debian))}
-    for archive, mirror in chosen.choose(debian, override=None).items():
+    for archive, mirror in DebianMirrors(debian, access).by_archive.items():
         url = f"{mirror.url}/dists/{suites[archive]}/InRelease"
         text = f"{mirror.url}, from {mirror.named_by}"
         try:

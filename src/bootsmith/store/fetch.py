@@ -3,11 +3,14 @@
 A download that breaks off is continued where it stopped, by this process or the next one.
 A digest that does not match is never retried in silence: the bytes are thrown away and the
 next address is tried with a warning; with no address left the build stops.
+
+Where nobody tells a file's digest beforehand (``UnnamedBlob``), whoever wants it judges the
+whole file before it counts as fetched.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -16,7 +19,7 @@ from bootsmith.host.clock import pause
 from bootsmith.host.http import Answer, HttpClient
 from bootsmith.host.object_folder import check_descriptor
 from bootsmith.host.partial_file import PartialFile
-from bootsmith.model.digest import Descriptor, RemoteBlob
+from bootsmith.model.digest import Descriptor, Digest, RemoteBlob
 from bootsmith.model.reporter import Reporter
 from bootsmith.store.blobs import Store
 
@@ -24,6 +27,21 @@ _TRIES = 4
 _PARALLEL = 8
 _PARTIAL_CONTENT = 206
 _RANGE_NOT_SATISFIABLE = 416
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnnamedBlob:
+    """A file whose digest is not known yet, and its address.
+
+    ``key`` stands for it until then.  ``admit`` is called with what came, from one of the
+    fetcher's threads, and raises ``IntegrityError`` or ``ArchiveError`` when it is not what is
+    wanted.
+    """
+
+    key: Digest
+    size_bytes: int
+    url: str
+    admit: Callable[[Descriptor], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,19 +64,30 @@ class Fetcher:
         Raises ``FetchError`` or ``IntegrityError`` for the first that cannot be had; what
         arrived until then stays in the store.
         """
-        missing = [blob for blob in blobs if not self.store.has(blob.descriptor.digest)]
+        self._fetch_all(
+            [_Download.of(blob) for blob in blobs if not self.store.has(blob.descriptor.digest)]
+        )
+
+    def take_in(self, blobs: Iterable[UnnamedBlob]) -> None:
+        """Have all ``blobs`` in the store and admitted; each is asked for, be it there or not.
+
+        Raises as ``fetch`` does, and what ``admit`` raises.
+        """
+        self._fetch_all([_Download.unnamed(blob) for blob in blobs])
+
+    def _fetch_all(self, missing: list[_Download]) -> None:
         if not missing:
             return
         if self.offline:
             raise ImageError(
                 f"{len(missing)} of the inputs are not in the store at {self.store.root}, "
-                f"the first is {_name(missing[0])}",
+                f"the first is {missing[0].name}",
                 hint="build once without --offline",
             )
-        size_bytes = sum(blob.descriptor.size_bytes for blob in missing)
+        size_bytes = sum(blob.size_bytes for blob in missing)
         self.reporter.transfer_started(blobs=len(missing), size_bytes=size_bytes)
         # The largest first, so that no large one is left alone at the end.
-        missing.sort(key=lambda blob: (-blob.descriptor.size_bytes, blob.descriptor.digest))
+        missing.sort(key=lambda blob: (-blob.size_bytes, blob.key))
         pool = ThreadPoolExecutor(_PARALLEL, thread_name_prefix="fetch")
         try:
             for done in [pool.submit(self._fetch_one, blob) for blob in missing]:
@@ -67,10 +96,10 @@ class Fetcher:
             pool.shutdown(cancel_futures=True)
             self.reporter.transfer_ended()
 
-    def _fetch_one(self, blob: RemoteBlob) -> None:
-        with self.store.lock(f"fetch-{blob.descriptor.digest.hex}"):
-            if self.store.has(blob.descriptor.digest):  # another process brought it meanwhile
-                self.reporter.transferred(blob.descriptor.size_bytes)
+    def _fetch_one(self, blob: _Download) -> None:
+        with self.store.lock(f"fetch-{blob.key.hex}"):
+            if blob.digest is not None and self.store.has(blob.digest):
+                self.reporter.transferred(blob.size_bytes)  # another process brought it meanwhile
                 return
             failures: list[FetchError] = []
             for url in blob.urls:
@@ -83,7 +112,7 @@ class Fetcher:
                     return
             raise _worst(failures)
 
-    def _fetch_patiently(self, blob: RemoteBlob, url: str) -> None:
+    def _fetch_patiently(self, blob: _Download, url: str) -> None:
         for attempt in range(1, _TRIES + 1):
             try:
                 self._transfer(blob, url)
@@ -95,12 +124,11 @@ class Fetcher:
             else:
                 return
 
-    def _transfer(self, blob: RemoteBlob, url: str) -> None:
-        expected = blob.descriptor
-        partial = PartialFile(self.store.root / "partial" / expected.digest.hex)
+    def _transfer(self, blob: _Download, url: str) -> None:
+        partial = PartialFile(self.store.root / "partial" / blob.key.hex)
         counted = 0
         try:
-            if partial.size_bytes >= expected.size_bytes:
+            if partial.size_bytes >= blob.size_bytes:
                 partial.restart()
             continued = partial.size_bytes
             headers = {"Range": f"bytes={continued}-"} if continued else {}
@@ -108,30 +136,31 @@ class Fetcher:
                 if continued and answer.status != _PARTIAL_CONTENT:
                     partial.restart()
                     continued = 0
-                _check_announced(answer, expected, url)
+                _check_announced(answer, blob, url)
                 counted = partial.size_bytes
                 self.reporter.transferred(counted)
                 for chunk in answer.body:
                     partial.append(chunk)
                     counted += len(chunk)
                     self.reporter.transferred(len(chunk))
-                    if partial.size_bytes > expected.size_bytes:
+                    if partial.size_bytes > blob.size_bytes:
                         break
             partial.close()
-            _check_complete(partial, expected, url)
+            _check_complete(partial, blob, url)
             self._accept(partial, blob, url, continued=continued > 0)
         except FetchError as error:
             self.reporter.transferred(-counted)
             if error.status == _RANGE_NOT_SATISFIABLE:
                 partial.restart()  # what is here is as long as the file there: it is another one
-                raise _wrong_size(url, "no more than what came before", expected) from error
+                raise _wrong_size(url, "no more than what came before", blob) from error
             raise
         finally:
             partial.close()
 
-    def _accept(self, partial: PartialFile, blob: RemoteBlob, url: str, *, continued: bool) -> None:
+    def _accept(self, partial: PartialFile, blob: _Download, url: str, *, continued: bool) -> None:
+        found = partial.descriptor()
         try:
-            check_descriptor(partial.descriptor(), blob.descriptor, url=url)
+            check_descriptor(found, blob.expecting(found), url=url)
         except IntegrityError as error:
             partial.remove()
             if not continued:
@@ -140,33 +169,69 @@ class Fetcher:
             self.reporter.warning(f"{error}; fetching all of it again")
             self._transfer(blob, url)
         else:
-            self.store.blobs.adopt(partial.path, blob.descriptor)
+            self.store.blobs.adopt(partial.path, found)
+            if blob.admit is not None:
+                blob.admit(found)
 
 
-def _check_announced(answer: Answer, expected: Descriptor, url: str) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Download:
+    """One file to be had; ``digest`` is ``None`` where only ``admit`` can tell what is right."""
+
+    key: Digest
+    size_bytes: int
+    urls: tuple[str, ...]
+    digest: Digest | None
+    admit: Callable[[Descriptor], None] | None = None
+
+    @classmethod
+    def of(cls, blob: RemoteBlob) -> _Download:
+        digest = blob.descriptor.digest
+        return cls(key=digest, size_bytes=blob.descriptor.size_bytes, urls=blob.urls, digest=digest)
+
+    @classmethod
+    def unnamed(cls, blob: UnnamedBlob) -> _Download:
+        return cls(
+            key=blob.key,
+            size_bytes=blob.size_bytes,
+            urls=(blob.url,),
+            digest=None,
+            admit=blob.admit,
+        )
+
+    @property
+    def name(self) -> str:
+        return self.urls[0].rpartition("/")[2] if self.urls else str(self.key)
+
+    def expecting(self, found: Descriptor) -> Descriptor:
+        """What ``found`` has to be."""
+        return Descriptor(digest=self.digest or found.digest, size_bytes=self.size_bytes)
+
+
+def _check_announced(answer: Answer, blob: _Download, url: str) -> None:
     """Do not begin to fetch what is said to be something else."""
     if answer.status == _PARTIAL_CONTENT:
         total = answer.headers.get("content-range", "").rpartition("/")[2]
     else:
         total = answer.headers.get("content-length", "")
-    if total.isdigit() and int(total) != expected.size_bytes:
-        raise _wrong_size(url, f"{total} bytes", expected)
+    if total.isdigit() and int(total) != blob.size_bytes:
+        raise _wrong_size(url, f"{total} bytes", blob)
 
 
-def _wrong_size(url: str, actual: str, expected: Descriptor) -> IntegrityError:
+def _wrong_size(url: str, actual: str, blob: _Download) -> IntegrityError:
     return IntegrityError(
-        f"{url} has {actual} instead of {expected.size_bytes} bytes",
+        f"{url} has {actual} instead of {blob.size_bytes} bytes",
         url=url,
-        expected=f"{expected.size_bytes} bytes",
+        expected=f"{blob.size_bytes} bytes",
         actual=actual,
         hint="the mirror is damaged or in the middle of an update: try another one, or later",
     )
 
 
-def _check_complete(partial: PartialFile, expected: Descriptor, url: str) -> None:
-    if partial.size_bytes < expected.size_bytes:
+def _check_complete(partial: PartialFile, blob: _Download, url: str) -> None:
+    if partial.size_bytes < blob.size_bytes:
         raise FetchError(
-            f"{url} ended after {partial.size_bytes} of {expected.size_bytes} bytes",
+            f"{url} ended after {partial.size_bytes} of {blob.size_bytes} bytes",
             url=url,
             retryable=True,
         )
@@ -178,7 +243,3 @@ def _worst(failures: list[FetchError]) -> FetchError:
         if isinstance(error, IntegrityError):
             return error
     return failures[-1]
-
-
-def _name(blob: RemoteBlob) -> str:
-    return blob.urls[0].rpartition("/")[2] if blob.urls else str(blob.descriptor.digest)

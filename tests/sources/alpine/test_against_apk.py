@@ -13,7 +13,7 @@ from bootsmith.host.namespaces import namespace_support
 from bootsmith.model.guest_path import GuestPath, display, guest_path
 from bootsmith.sandbox.executor import SandboxJob
 from bootsmith.sandbox.namespace import NamespaceExecutor
-from bootsmith.sources.alpine.configure import Configuration, configuration
+from bootsmith.sources.alpine.configure import configuration
 from bootsmith.sources.alpine.finish import finish
 from bootsmith.sources.alpine.install import Installation, install, settle_owners
 from bootsmith.sources.alpine.solver import Solution, solve
@@ -165,15 +165,11 @@ def test_with_scripts(tmp_path: Path) -> None:
     solution, laid = laid_out(store)
     executor = NamespaceExecutor(work_folder=tmp_path / "work", kind=support.kind)
     (tmp_path / "work").mkdir()
-    changed = executor.run(
-        laid.tree, job_of(configuration(laid.packages)), blobs=store, on_output=lambda *_: None
-    )
+    work = configuration(laid.packages)
+    job = SandboxJob(commands=work.commands, files=work.files, hostname="guest")
+    changed = executor.run(laid.tree, job, blobs=store, on_output=lambda *_: None)
     tree = overlay(laid.tree, changed.layer)
     tree = finished(solution, settle_owners(laid, tree, blobs=store), store)
     installed = root / "lib/apk/db/installed"
     installed.write_text(_in_its_place(installed.read_text()))
     assert list(differences(root, tree, store)) == ["etc/apk/repositories: only ours"]
-
-
-def job_of(work: Configuration) -> SandboxJob:
-    return SandboxJob(commands=work.commands, files=work.files, hostname="guest")

@@ -29,7 +29,7 @@ from tests.support.alpine_repository import (
     member,
     member_of_tar,
 )
-from tests.support.real_alpine import real_repository, real_universe, take_in
+from tests.support.real_alpine import chosen_apk, real_repository, real_universe, take_in
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def opened(made: Apk, store: Store) -> UnpackedApk:
     package = described(made)
     file = store.add_blob([made.data]).digest
     admit_apk(package, file, store=store)
-    (found,) = unpack_apks([(package, file)], store=store)
+    (found,) = unpack_apks([chosen_apk(package, file)], store=store)
     return found
 
 

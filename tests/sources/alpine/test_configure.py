@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from bootsmith.sources.alpine.configure import ENVIRONMENT, Configuration, configuration
+from bootsmith.sources.alpine.configure import ENVIRONMENT, configuration
 from bootsmith.sources.alpine.install import install
+from bootsmith.sources.configuration import Configuration
 from bootsmith.store.blobs import Store
 from tests.sources.alpine.test_install import unpacked
 from tests.support.alpine_repository import Apk, Dir, apk

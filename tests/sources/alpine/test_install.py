@@ -27,6 +27,7 @@ from bootsmith.tree.entry import (
 )
 from bootsmith.tree.file_tree import FileTree, TreeBuilder
 from tests.support.alpine_repository import Apk, Dir, File, Hard, Link, Node, apk
+from tests.support.real_alpine import chosen_apk
 
 PASSWD = b"root:x:0:0::/root:/bin/sh\ndaemon:x:2:2::/:/sbin/nologin\n"
 GROUP = b"root:x:0:\nwheel:x:10:\n"
@@ -44,7 +45,7 @@ def unpacked(store: Store, *apks: Apk) -> tuple[UnpackedApk, ...]:
         package = ApkPackage.from_paragraph(text, where="here")
         file = store.add_blob([one.data]).digest
         admit_apk(package, file, store=store)
-        chosen.append((package, file))
+        chosen.append(chosen_apk(package, file))
     return unpack_apks(chosen, store=store)
 
 

@@ -12,7 +12,6 @@ from bootsmith.sources.alpine.index import INDEX_KIND
 from bootsmith.sources.alpine.mirror import (
     ALPINE,
     PUBLIC_MIRROR,
-    Mirror,
     Repository,
     branch_of,
     choose_mirror,
@@ -21,6 +20,7 @@ from bootsmith.sources.alpine.mirror import (
 from bootsmith.sources.alpine.repository import OpenRepository, read_repository
 from bootsmith.sources.alpine.trust import Keyring
 from bootsmith.sources.alpine.universe import Universe, load_universe
+from bootsmith.sources.mirror import Mirror
 from bootsmith.store.blobs import Store
 from tests.support.alpine_repository import ARCH, SigningKey, apk, member, repository
 from tests.support.real_alpine import Files

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from bootsmith.sources.configuration import Configuration
 from bootsmith.sources.debian.configure import (
     AUDIT,
-    Configuration,
     configuration,
 )
 from bootsmith.sources.debian.deb import ControlArchive, ControlFile

@@ -2,15 +2,15 @@ from __future__ import annotations
 
 import pytest
 
-from bootsmith.errors import ConfigError
+from bootsmith.errors import ConfigError, FetchError
 from bootsmith.sources.debian.apt_sources import AptSource, parse_apt_sources
 from bootsmith.sources.debian.mirror import (
     DEBIAN,
     DEBIAN_SECURITY,
     PUBLIC_MIRRORS,
-    Mirror,
     choose_mirror,
 )
+from bootsmith.sources.mirror import Mirror
 from tests.support.debian_repository import SigningKey
 
 DEBIAN_RELEASE = b"Origin: Debian\nSuite: stable\n"
@@ -33,9 +33,11 @@ def choose(
     release: bytes | None = DEBIAN_RELEASE,
     asked: list[str] | None = None,
 ) -> Mirror:
-    def probe(url: str) -> bytes | None:
+    def probe(url: str) -> bytes:
         if asked is not None:
             asked.append(url)
+        if release is None:
+            raise FetchError(f"{url} cannot be reached", url=url)
         return release
 
     return choose_mirror(
@@ -100,6 +102,19 @@ def test_what_is_not_debian_is_passed_over(release: bytes | None) -> None:
     assert choose(release=release).url == PUBLIC_MIRRORS[DEBIAN]
 
 
+def test_a_mirror_without_the_suite_is_remembered() -> None:
+    """It may be a slip of the user's: an error has to say so."""
+
+    def probe(url: str) -> bytes:
+        raise FetchError(f"{url} answered HTTP 404", url=url, status=404)
+
+    found = choose_mirror(
+        DEBIAN, "trixy", configured=None, environment={}, apt_sources=APT, probe=probe
+    )
+    assert found.passed_over == ("http://mirror.example/debian has no suite trixy",)
+    assert choose(release=None).passed_over == ()
+
+
 @pytest.mark.parametrize(
     "uri",
     [
@@ -121,8 +136,10 @@ def test_addresses_that_only_apt_understands(uri: str) -> None:
 def test_the_first_that_answers() -> None:
     apt = tuple(AptSource(uri=f"http://{name}.example/x", suite="a") for name in ("p", "q", "r"))
 
-    def probe(url: str) -> bytes | None:
-        return DEBIAN_RELEASE if "//q." in url else None
+    def probe(url: str) -> bytes:
+        if "//q." not in url:
+            raise FetchError(f"{url} cannot be reached", url=url)
+        return DEBIAN_RELEASE
 
     found = choose_mirror(
         DEBIAN, "trixie", configured=None, environment={}, apt_sources=apt, probe=probe

@@ -81,14 +81,8 @@ def debian(tmp_path_factory: pytest.TempPathFactory) -> Universe:
     http = HttpClient()
     sources = [one for file in read_apt_sources() for one in parse_apt_sources(*file)]
 
-    def probe(url: str) -> bytes | None:
-        try:
-            return http.read(url)
-        except FetchError:
-            return None
-
     mirror = choose_mirror(
-        DEBIAN, SUITE, configured=None, environment={}, apt_sources=sources, probe=probe
+        DEBIAN, SUITE, configured=None, environment={}, apt_sources=sources, probe=http.read
     )
     store = Store(tmp_path_factory.mktemp("store"))
     fetcher = Fetcher(store=store, http=http, reporter=Silent())

@@ -2,33 +2,29 @@
 
 The steps are apk's own, in its order, except that all packages are laid out before the first
 script runs: a ``pre-install`` makes users, and does not care.  Then each package's ``pre-install``
-and ``post-install``, and at the end the triggers, each told which directories it watches.
+and ``post-install``, and at the end the triggers, each told which directories it watches.  Only
+the trigger that would make an initramfs is left out.
 """
 
 from __future__ import annotations
 
 import fnmatch
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from bootsmith.model.guest_command import GuestCommand, GuestFile
 from bootsmith.model.guest_path import display, guest_path
 from bootsmith.sources.alpine.install import EXEC_FOLDER, all_folders
 from bootsmith.sources.alpine.installed import InstalledPackage
+from bootsmith.sources.configuration import Configuration
 
 ENVIRONMENT: Mapping[str, str] = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
 """The environment in which apk runs scripts."""
 
 _BEFORE_AND_AFTER = ("pre-install", "post-install")
 _TRIGGER = "trigger"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Configuration:
-    """All there is to do; no network is needed."""
-
-    commands: tuple[GuestCommand, ...]
-    files: tuple[GuestFile, ...]
+# Whatever provides this name makes an initramfs when a kernel comes.  The image has one of its
+# own, and theirs would take most of the time and differ from build to build.
+_INITRAMFS_GENERATOR = "initramfs-generator"
 
 
 def configuration(packages: Sequence[InstalledPackage]) -> Configuration:
@@ -52,6 +48,8 @@ def _runs(
                 yield one, kind, (str(one.package.version),)
     folders = [f"/{display(path)}" for path in all_folders(packages)]
     for one in packages:
+        if any(name.name == _INITRAMFS_GENERATOR for name in one.package.provides):
+            continue
         watched = tuple(_watched(one.control.triggers, folders))
         if watched and _TRIGGER in one.control.scripts:
             yield one, _TRIGGER, watched

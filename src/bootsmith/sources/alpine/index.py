@@ -8,8 +8,8 @@ one pass, is a pure function of the file, and is used as it lies in the store:
 magic              ``bootsmith apk index 1`` and a line feed
 three tables       by package name; by provided name, the package's own included; by a name
                    that ``install_if`` mentions
-each table         u32 rows, u32 bytes of names; the names, sorted, parted by line feeds;
-                   for each row u32 offset and u32 size of the paragraph
+each table         as ``sources.name_table`` has it; a row is u32 offset and u32 size of
+                   the paragraph
 the file           to the end
 =================  =====================================================================
 
@@ -21,11 +21,11 @@ from __future__ import annotations
 
 import re
 import struct
-from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from bootsmith.errors import ArchiveError
+from bootsmith.sources.name_table import NameTable, write_table
 
 INDEX_KIND = "alpine-index-1"
 """What the store calls an index derived from an ``APKINDEX.tar.gz``."""
@@ -34,9 +34,7 @@ INDEX_MEDIA_TYPE = "application/vnd.bootsmith.alpine-index"
 MOST_BYTES = 1 << 30  # what offsets of 32 bits can point into, with room
 
 _MAGIC = b"bootsmith apk index 1\n"
-_TABLE_HEAD = struct.Struct("<II")
 _ROW = struct.Struct("<II")
-assert _TABLE_HEAD.size == 8
 assert _ROW.size == 8
 
 _FIELDS = re.compile(rb"^([Ppi]):(.*)", re.MULTILINE)
@@ -83,14 +81,11 @@ def make_index(text: bytes) -> bytes:
                     offset=offset,
                 )
         offset += size + 2
-    return _MAGIC + b"".join(map(_table, (packages, provided, waiting))) + text
-
-
-def _table(unsorted: Iterable[tuple[bytes, Place]]) -> bytes:
-    rows = sorted(set(unsorted))
-    names = b"\n".join(name for name, _ in rows)
-    places = b"".join(_ROW.pack(*place) for _, place in rows)
-    return _TABLE_HEAD.pack(len(rows), len(names)) + names + places
+    return (
+        _MAGIC
+        + b"".join(write_table(set(rows), _ROW) for rows in (packages, provided, waiting))
+        + text
+    )
 
 
 class PackageIndex:
@@ -104,19 +99,19 @@ class PackageIndex:
             raise ArchiveError("not an index of an APKINDEX")
         self._data = data
         try:
-            self._packages, end = _read_table(data, len(_MAGIC))
-            self._provided, end = _read_table(data, end)
-            self._waiting, self._text_start = _read_table(data, end)
+            self._packages, end = NameTable.read(data, len(_MAGIC), _ROW)
+            self._provided, end = NameTable.read(data, end, _ROW)
+            self._waiting, self._text_start = NameTable.read(data, end, _ROW)
         except (struct.error, ValueError) as error:
             raise ArchiveError("an index of an APKINDEX is damaged") from error
 
     def providing(self, name: str) -> list[Place]:
         """Where the packages stand that are called ``name`` or provide it, in the file's order."""
-        return list(self._provided.places(name.encode()))
+        return [Place(*row) for row in self._provided.find(name.encode())]
 
     def waiting_for(self, name: str) -> list[Place]:
         """Where the packages stand whose ``install_if`` mentions ``name``."""
-        return list(self._waiting.places(name.encode()))
+        return [Place(*row) for row in self._waiting.find(name.encode())]
 
     def names(self) -> Iterator[str]:
         """Every package's name, sorted; a name with several versions comes several times."""
@@ -130,25 +125,3 @@ class PackageIndex:
         """The text of the paragraph at ``place``."""
         start = self._text_start + place.offset
         return self._data[start : start + place.size_bytes].decode("utf-8", "surrogateescape")
-
-
-class _Table(NamedTuple):
-    names: list[bytes]
-    rows: memoryview
-
-    def places(self, name: bytes) -> Iterator[Place]:
-        at = bisect_left(self.names, name)
-        while at < len(self.names) and self.names[at] == name:
-            yield Place(*_ROW.unpack_from(self.rows, at * _ROW.size))
-            at += 1
-
-
-def _read_table(index: bytes, start: int) -> tuple[_Table, int]:
-    count, names_size = _TABLE_HEAD.unpack_from(index, start)
-    names_at = start + _TABLE_HEAD.size
-    rows_at = names_at + names_size
-    end = rows_at + count * _ROW.size
-    names = index[names_at:rows_at].split(b"\n") if count else []
-    if len(names) != count or end > len(index):
-        raise ValueError("rows are missing")
-    return _Table(names, memoryview(index)[rows_at:end]), end

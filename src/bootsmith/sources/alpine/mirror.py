@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from bootsmith.errors import ConfigError, Problem
+from bootsmith.sources.mirror import Mirror, checked_address
 
 ALPINE = "alpine"
 """The key of Alpine's own mirror network, which packages and locks carry."""
@@ -48,14 +48,6 @@ class Repository:
     def __str__(self) -> str:
         """As a line of ``/etc/apk/repositories``."""
         return f"@{self.tag} {self.url}" if self.tag else self.url
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mirror:
-    """The address of a mirror, without a slash at its end, and who named it."""
-
-    url: str
-    named_by: str
 
 
 def branch_of(version: str) -> str:
@@ -99,26 +91,7 @@ def choose_mirror(*, configured: str | None, environment: Mapping[str, str]) -> 
 
 
 def _checked(url: str, pointer: str) -> str:
-    if not _is_url(url):
-        raise _config_error(
-            pointer,
-            url,
-            "is not an http, https or file address",
-            f"an address like {PUBLIC_MIRROR}",
-        )
-    return url.rstrip("/")
-
-
-def _is_url(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return False
-    if parts.query or parts.fragment or not url.isprintable() or " " in url:
-        return False
-    return (parts.scheme in ("http", "https") and bool(parts.netloc)) or (
-        parts.scheme == "file" and parts.path.startswith("/")
-    )
+    return checked_address(url, pointer=pointer, example=PUBLIC_MIRROR)
 
 
 def _config_error(pointer: str, found: str, what: str, allowed: str) -> ConfigError:

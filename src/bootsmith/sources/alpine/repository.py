@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
 
 from bootsmith.errors import ArchiveError, FetchError, ImageError
 from bootsmith.model.digest import Descriptor, Digest
-from bootsmith.model.streams import BlobStore, BytesSource
+from bootsmith.model.streams import BytesSource, DerivedBlobStore
 from bootsmith.sources.alpine.gzip_members import read_member
 from bootsmith.sources.alpine.index import (
     INDEX_KIND,
@@ -19,29 +18,11 @@ from bootsmith.sources.alpine.index import (
 from bootsmith.sources.alpine.metadata_tar import read_files
 from bootsmith.sources.alpine.mirror import ALPINE, ENVIRONMENT, Repository
 from bootsmith.sources.alpine.trust import Keyring, signed_part
+from bootsmith.sources.mirror import IndexFetcher
 
 _INDEX = "APKINDEX"
 _NOT_FOUND = 404
 _ADB = b"ADB"  # how apk 3's own formats begin
-
-
-class IndexFetcher(Protocol):
-    """Gets a repository's index from a mirror.  Paths are relative to the mirror."""
-
-    def fresh(self, path: str) -> bytes:
-        """The file as it is at the mirror now.  Raises ``FetchError``, with status 404 when
-        the mirror has no such file."""
-        ...
-
-
-class DerivedBlobStore(BlobStore, Protocol):
-    """Keeps what was made from something, and remembers from what."""
-
-    def derived(self, kind: str, key: Digest) -> Descriptor | None:
-        """What was recorded under ``kind`` for ``key``."""
-        ...
-
-    def record_derived(self, kind: str, key: Digest, descriptor: Descriptor) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,17 +9,17 @@ from typing import NamedTuple
 
 from bootsmith.errors import ConfigError
 from bootsmith.model.digest import Digest
+from bootsmith.model.streams import DerivedBlobStore
 from bootsmith.sources.alpine.apk_version import ApkVersion
 from bootsmith.sources.alpine.index import Place
 from bootsmith.sources.alpine.mirror import Repository
 from bootsmith.sources.alpine.package import ApkPackage
 from bootsmith.sources.alpine.repository import (
-    DerivedBlobStore,
-    IndexFetcher,
     OpenRepository,
     read_repository,
 )
 from bootsmith.sources.alpine.trust import Keyring
+from bootsmith.sources.mirror import IndexFetcher
 
 
 class Provider(NamedTuple):

@@ -1,7 +1,8 @@
 """Packages of the store, opened: their control files, and their files as a layer.
 
 An index names a package by a digest of its control part, not of the file; so a file is taken in
-(``admit_apk``) before a lock can name it, and its data is decompressed then, once.
+(``admit_apk``) before a lock can name it, and its data is decompressed then, once.  From then on
+the file's own digest is what is checked, and the index is not needed any more.
 """
 
 from __future__ import annotations
@@ -12,10 +13,11 @@ from dataclasses import dataclass
 
 from bootsmith.errors import ArchiveError, IntegrityError, UnsafePath
 from bootsmith.model.digest import Descriptor, Digest
+from bootsmith.model.streams import DerivedBlobStore
 from bootsmith.sources.alpine.apk import Apk, Control, check_identity, open_apk
 from bootsmith.sources.alpine.data_tar import ApkFile, read_data
+from bootsmith.sources.alpine.description import described
 from bootsmith.sources.alpine.package import APK_MEDIA_TYPE, ApkPackage
-from bootsmith.sources.alpine.repository import DerivedBlobStore
 
 FILE_KIND = "alpine-apk"
 """The kind under which a package's file is recorded, by the package's identity."""
@@ -24,6 +26,22 @@ DATA_KIND = "alpine-apk-data"
 """The kind under which the uncompressed data of a package is kept, by its file's digest."""
 
 _PARALLEL = 4  # decompressing lets other threads run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChosenApk:
+    """A package file in the store, and what it must say of itself.
+
+    ``arch`` is that of the index it was chosen from.
+    """
+
+    name: str
+    version: str
+    arch: str
+    digest: Digest
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.version}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,31 +76,41 @@ def admit_apk(package: ApkPackage, file: Digest, *, store: DerivedBlobStore) -> 
     return found
 
 
-def unpack_apks(
-    chosen: Sequence[tuple[ApkPackage, Digest]], *, store: DerivedBlobStore
-) -> tuple[UnpackedApk, ...]:
-    """Open packages whose files (by digest) are in ``store``, in their order.
+def unpack_apks(chosen: Sequence[ChosenApk], *, store: DerivedBlobStore) -> tuple[UnpackedApk, ...]:
+    """Open packages whose files are in ``store``, in their order.
 
     Raises ``IntegrityError`` for a file that is not its package, ``ArchiveError`` for a
     malformed one and ``UnsafePath`` for a hostile one.
     """
     pool = ThreadPoolExecutor(_PARALLEL, thread_name_prefix="unpack")
     try:
-        opened = [pool.submit(_unpack, package, file, store) for package, file in chosen]
+        opened = [pool.submit(_unpack, one, store) for one in chosen]
         return tuple(one.result() for one in opened)
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def _unpack(package: ApkPackage, file: Digest, store: DerivedBlobStore) -> UnpackedApk:
+def _unpack(chosen: ChosenApk, store: DerivedBlobStore) -> UnpackedApk:
     try:
-        apk = open_apk(store.open_blob(file))
-        check_identity(apk, package)
-        blob = _data_blob(file, apk, store)
+        source = store.open_blob(chosen.digest)
+        apk = open_apk(source)
+        package = described(apk, arch=chosen.arch, size_bytes=source.size_bytes, where=str(chosen))
+        _check_name(package, chosen)
+        blob = _data_blob(chosen.digest, apk, store)
         files = tuple(read_data(store.open_blob(blob.digest), blob=blob.digest))
     except (ArchiveError, IntegrityError) as error:
-        raise _about(package, error) from error
+        raise _about(chosen, error) from error
     return UnpackedApk(package=package, control=apk.control, files=files)
+
+
+def _check_name(package: ApkPackage, chosen: ChosenApk) -> None:
+    if str(package) != str(chosen):
+        raise IntegrityError(
+            "its file is another package",
+            expected=str(chosen),
+            actual=str(package),
+            hint="build once without --locked to make a new lock",
+        )
 
 
 def _data_blob(file: Digest, apk: Apk, store: DerivedBlobStore) -> Descriptor:
@@ -105,7 +133,7 @@ def _check_size(size_bytes: int, package: ApkPackage) -> None:
 
 
 def _about(
-    package: ApkPackage, error: ArchiveError | IntegrityError
+    package: ApkPackage | ChosenApk, error: ArchiveError | IntegrityError
 ) -> ArchiveError | IntegrityError:
     message = f"the package {package}: {error}"
     if isinstance(error, IntegrityError):
@@ -113,7 +141,7 @@ def _about(
             message,
             expected=error.expected,
             actual=error.actual,
-            url=error.url or package.filename,
+            url=error.url or package.name,
             hint=error.hint,
         )
     kind = UnsafePath if isinstance(error, UnsafePath) else ArchiveError

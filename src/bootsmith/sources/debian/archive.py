@@ -20,7 +20,7 @@ from bootsmith.errors import (
     PlatformNotFound,
 )
 from bootsmith.model.digest import Descriptor, Digest
-from bootsmith.model.streams import BlobStore, ByteSource, chunks
+from bootsmith.model.streams import ByteSource, DerivedBlobStore, chunks
 from bootsmith.sources.debian.index import (
     INDEX_KIND,
     INDEX_MEDIA_TYPE,
@@ -30,6 +30,7 @@ from bootsmith.sources.debian.index import (
 from bootsmith.sources.debian.inflate import inflated
 from bootsmith.sources.debian.release import Release
 from bootsmith.sources.debian.trust import Keyring, TrustedRelease, trusted_release
+from bootsmith.sources.mirror import IndexFetcher
 
 _NOT_FOUND = 404
 _FORMS = (".xz", ".gz", "")  # the smallest first
@@ -51,13 +52,8 @@ class Repository:
         return f"{self.archive} {self.suite}"
 
 
-class IndexFetcher(Protocol):
+class ArchiveFetcher(IndexFetcher, Protocol):
     """Gets an archive's index files from a mirror.  Paths are relative to the mirror."""
-
-    def fresh(self, path: str) -> bytes:
-        """The file as it is at the mirror now.  Raises ``FetchError``, with status 404 when
-        the mirror has no such file."""
-        ...
 
     def blob(self, paths: Sequence[str], expected: Descriptor) -> ByteSource:
         """The file that ``expected`` describes, from the first path that has it.
@@ -66,16 +62,6 @@ class IndexFetcher(Protocol):
         what came is something else.
         """
         ...
-
-
-class IndexStore(BlobStore, Protocol):
-    """Keeps index files, and what was made from them."""
-
-    def derived(self, kind: str, key: Digest) -> Descriptor | None:
-        """What was recorded under ``kind`` for ``key``."""
-        ...
-
-    def record_derived(self, kind: str, key: Digest, descriptor: Descriptor) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,8 +81,8 @@ def read_suite(
     repository: Repository,
     *,
     arch: str,
-    fetcher: IndexFetcher,
-    store: IndexStore,
+    fetcher: ArchiveFetcher,
+    store: DerivedBlobStore,
     keyring: Keyring,
     now: datetime,
     allow_unsigned: bool = False,
@@ -124,7 +110,7 @@ def read_suite(
     return Suite(repository=repository, trusted=trusted, indexes=tuple(indexes))
 
 
-def _release_files(base: str, fetcher: IndexFetcher) -> tuple[bytes, bytes | None]:
+def _release_files(base: str, fetcher: ArchiveFetcher) -> tuple[bytes, bytes | None]:
     """``InRelease``; or ``Release`` and its signature, as archives had it before 2012."""
     try:
         return fetcher.fresh(f"{base}/InRelease"), None
@@ -167,7 +153,7 @@ def _index_paths(release: Release, repository: Repository, arch: str) -> Iterato
 
 
 def _read_index(
-    release: Release, base: str, path: str, fetcher: IndexFetcher, store: IndexStore
+    release: Release, base: str, path: str, fetcher: ArchiveFetcher, store: DerivedBlobStore
 ) -> PackagesIndex:
     expected = release.files[path]
     recorded = store.derived(INDEX_KIND, expected.digest)
@@ -188,13 +174,13 @@ def _read_index(
     return _open_index(store, index.digest, kept.digest)
 
 
-def _open_index(store: IndexStore, index: Digest, packages: Digest) -> PackagesIndex:
+def _open_index(store: DerivedBlobStore, index: Digest, packages: Digest) -> PackagesIndex:
     source = store.open_blob(index)
     return PackagesIndex(source.read_at(0, source.size_bytes), store.open_blob(packages))
 
 
 def _fetch_index(
-    release: Release, base: str, path: str, fetcher: IndexFetcher
+    release: Release, base: str, path: str, fetcher: ArchiveFetcher
 ) -> tuple[ByteSource, str]:
     """The smallest form of the file that the mirror has, and the suffix of its name."""
     missing: FetchError | None = None

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from bootsmith.model.guest_command import GuestCommand, GuestFile
 from bootsmith.model.guest_path import guest_path
+from bootsmith.sources.configuration import Configuration
 from bootsmith.sources.debian.configure_order import configure_order
 from bootsmith.sources.debian.deb import ControlArchive, ControlFile
 from bootsmith.sources.debian.diversions import left_to_dpkg, not_among
@@ -45,14 +45,6 @@ _HOST_KEYS = tuple(
 _DPKG = ("dpkg", "--force-unsafe-io")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Configuration:
-    """All there is to do; no network is needed."""
-
-    commands: tuple[GuestCommand, ...]
-    files: tuple[GuestFile, ...]
-
-
 def configuration(controls: Sequence[ControlArchive], *, dpkg_version: str) -> Configuration:
     """What configures packages that ``unpack`` laid out."""
     ordered = configure_order(controls)
@@ -66,8 +58,8 @@ def configuration(controls: Sequence[ControlArchive], *, dpkg_version: str) -> C
         commands.append(_command("preinst", f"/{_SCRIPT.decode()}"))
     if left:
         script = f'exec {shlex.join(_DPKG)} --force-depends --unpack "$0"/*.deb'
-        words = ("/bin/sh", "-c", script, f"/{ARCHIVES.decode()}")
-        commands.append(_command("dpkg --unpack", *words))
+        argv = ("/bin/sh", "-c", script, f"/{ARCHIVES.decode()}")
+        commands.append(_command("dpkg --unpack", *argv))
     names = [info_name(control) for control in ordered]
     commands.append(_command("dpkg --configure", *_DPKG, "--configure", *names))
     commands.append(AUDIT)
@@ -78,14 +70,11 @@ def _command(label: str, *argv: str) -> GuestCommand:
     return GuestCommand(argv=argv, label=label, env=ENVIRONMENT)
 
 
-AUDIT = GuestCommand(
-    argv=(
-        "/bin/sh",
-        "-c",
-        'found=$(dpkg --audit) && test -z "$found" || { echo "$found"; exit 1; }',
-    ),
-    label="dpkg --audit",
-    env=ENVIRONMENT,
+AUDIT = _command(
+    "dpkg --audit",
+    "/bin/sh",
+    "-c",
+    'found=$(dpkg --audit) && test -z "$found" || { echo "$found"; exit 1; }',
 )
 """Fails when a package is not wholly installed."""
 

@@ -7,17 +7,16 @@ sources, which name the public mirrors whichever were used.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 from bootsmith.model.guest_path import GuestPath, guest_path, parent
 from bootsmith.model.streams import BlobSource
 from bootsmith.sources.debian.archive import Repository
 from bootsmith.sources.debian.mirror import PUBLIC_MIRRORS
+from bootsmith.sources.tidying import clamp_days, remove_below, remove_logs, replace_content
 from bootsmith.tree.accounts import read_accounts
-from bootsmith.tree.contents import read_content
 from bootsmith.tree.entry import (
     EMPTY,
-    Content,
     Device,
     Directory,
     Entry,
@@ -35,8 +34,6 @@ _KEYRINGS = tuple(  # from trixie on it ends in .pgp
     guest_path(f"usr/share/keyrings/debian-archive-keyring.{suffix}") for suffix in ("pgp", "gpg")
 )
 _BILLION = 1_000_000_000
-_SECONDS_A_DAY = 86_400
-_LAST_CHANGE = 2  # the third field of shadow(5): a day since 1970
 
 _REMOVED = (
     "var/cache/ldconfig/aux-cache",  # holds inode numbers and times of the build
@@ -87,20 +84,13 @@ def finish(
     for path in _REMOVED:
         _remove(builder, guest_path(path))
     if _MACHINE_ID in builder:
-        _replace(builder, _MACHINE_ID, EMPTY)
+        replace_content(builder, _MACHINE_ID, EMPTY)
         set_metadata(builder, _MACHINE_ID, mode=0o644)
     for path in _WITHOUT_FILES:
-        _remove_all(builder, list(_files_below(builder, guest_path(path))))
-    _remove_all(
-        builder,
-        [
-            path
-            for path in _files_below(builder, guest_path(_LOGS))
-            if _holds_something(builder, path)
-        ],
-    )
+        remove_below(builder, guest_path(path))
+    remove_logs(builder, guest_path(_LOGS))
     for path in _DATED:
-        _clamp_days(builder, guest_path(path), epoch_s // _SECONDS_A_DAY, blobs)
+        clamp_days(builder, guest_path(path), epoch_s=epoch_s, blobs=blobs)
     _give_to_apt(builder, tree, blobs)
     _add(builder, repositories, Metadata(0o644, mtime_ns=epoch_s * _BILLION))
     return builder.build()
@@ -129,48 +119,6 @@ def apt_sources(repositories: Iterable[Repository], *, signed_by: str | None) ->
 def _remove(builder: TreeBuilder, path: GuestPath) -> None:
     if path in builder:
         builder.remove(path)
-
-
-def _remove_all(builder: TreeBuilder, paths: Iterable[GuestPath]) -> None:
-    for path in paths:
-        builder.remove(path)
-
-
-def _replace(builder: TreeBuilder, path: GuestPath, content: Content) -> None:
-    """Give the file at ``path``, if there is one, another content."""
-    entry = builder.get(path)
-    if isinstance(entry, RegularFile):
-        builder.change(path, entry._replace(content=content))
-
-
-def _files_below(builder: TreeBuilder, directory: GuestPath) -> Iterator[GuestPath]:
-    """Everything below ``directory`` that is not itself a directory."""
-    if not isinstance(builder.get(directory), Directory):
-        return
-    for path in builder.children(directory):
-        if isinstance(builder.get(path), Directory):
-            yield from _files_below(builder, path)
-        else:
-            yield path
-
-
-def _holds_something(builder: TreeBuilder, path: GuestPath) -> bool:
-    """Whether it is a file with content; an empty log is there for its owner and mode."""
-    entry = builder.inode(path)
-    return isinstance(entry, RegularFile) and entry.content.size_bytes > 0
-
-
-def _clamp_days(builder: TreeBuilder, path: GuestPath, latest: int, blobs: BlobSource) -> None:
-    entry = builder.get(path)
-    if not isinstance(entry, RegularFile):
-        return
-    lines = []
-    for line in read_content(entry.content, blobs=blobs).split(b"\n"):
-        fields = line.split(b":")
-        if len(fields) > _LAST_CHANGE and fields[_LAST_CHANGE].isdigit():
-            fields[_LAST_CHANGE] = b"%d" % min(int(fields[_LAST_CHANGE]), latest)
-        lines.append(b":".join(fields))
-    _replace(builder, path, InlineBytes(b"\n".join(lines)))
 
 
 def _give_to_apt(builder: TreeBuilder, tree: FileTree, blobs: BlobSource) -> None:

@@ -7,8 +7,8 @@ a pure function of it, and is used in its serialised form as it lies in the stor
 =================  =====================================================================
 magic              ``bootsmith packages index 2`` and a line feed
 three tables       by package name, by provided name, by mark (``essential``, ``required`` …)
-each table         u32 rows, u32 bytes of names; the names, sorted, parted by line feeds;
-                   for each row u64 offset and u32 size of the paragraph, and u32 rank of
+each table         as ``sources.name_table`` has it; a row is
+                   u64 offset and u32 size of the paragraph, and u32 rank of
                    the package's name among all names in the order they are first mentioned
 =================  =====================================================================
 
@@ -21,22 +21,20 @@ from __future__ import annotations
 
 import re
 import struct
-from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from bootsmith.errors import ArchiveError
 from bootsmith.model.streams import ByteSource
 from bootsmith.sources.debian.control import Paragraph, parse_paragraph
+from bootsmith.sources.name_table import NameTable, write_table
 
 INDEX_MEDIA_TYPE = "application/vnd.bootsmith.debian-index"
 INDEX_KIND = "debian-index-2"
 """What the store calls an index derived from a ``Packages`` file."""
 
 _MAGIC = b"bootsmith packages index 2\n"
-_TABLE_HEAD = struct.Struct("<II")
 _ROW = struct.Struct("<QII")
-assert _TABLE_HEAD.size == 8
 assert _ROW.size == 16
 
 _PACKAGE = b"Package: "
@@ -89,7 +87,7 @@ class IndexBuilder:
             ((name, places[package]) for name, package in self._provided),
             ((name, places[package]) for name, package in self._marks),
         )
-        return _MAGIC + b"".join(map(_table, tables))
+        return _MAGIC + b"".join(write_table(rows, _ROW) for rows in tables)
 
     def _add(self, paragraphs: bytes) -> None:
         mentioning = b"\n".join(_MENTIONING.findall(b"\n" + paragraphs))
@@ -133,13 +131,6 @@ def _value(paragraph: bytes, field: bytes) -> bytes:
     return paragraph[start : end if end >= 0 else None].strip()
 
 
-def _table(unsorted: Iterable[tuple[bytes, Place]]) -> bytes:
-    rows = sorted(unsorted)
-    names = b"\n".join(name for name, _ in rows)
-    places = b"".join(_ROW.pack(*place) for _, place in rows)
-    return _TABLE_HEAD.pack(len(rows), len(names)) + names + places
-
-
 class PackagesIndex:
     """A ``Packages`` file seen through its index.
 
@@ -151,9 +142,9 @@ class PackagesIndex:
             raise ArchiveError("not an index of a Packages file")
         self._packages = packages
         try:
-            self._names, end = _read_table(index, len(_MAGIC))
-            self._provided, end = _read_table(index, end)
-            self._marks, end = _read_table(index, end)
+            self._names, end = NameTable.read(index, len(_MAGIC), _ROW)
+            self._provided, end = NameTable.read(index, end, _ROW)
+            self._marks, end = NameTable.read(index, end, _ROW)
         except (struct.error, ValueError) as error:
             raise ArchiveError("an index of a Packages file is damaged") from error
         if end != len(index):
@@ -161,21 +152,21 @@ class PackagesIndex:
 
     def named(self, name: str) -> list[Paragraph]:
         """The packages of that name."""
-        return [self._read(place) for place in self._names.places(name.encode())]
+        return [self._read(Place(*row)) for row in self._names.find(name.encode())]
 
     def providing(self, name: str) -> list[str]:
         """The names of the packages that provide that name."""
-        return [self._read_name(place) for place in self._provided.places(name.encode())]
+        return [self._read_name(Place(*row)) for row in self._provided.find(name.encode())]
 
     def marked(self, mark: str) -> list[str]:
         """The names of the packages that are ``essential``, ``required``, ``important`` or
         ``standard``."""
-        return [self._read_name(place) for place in self._marks.places(mark.encode())]
+        return [self._read_name(Place(*row)) for row in self._marks.find(mark.encode())]
 
     def rank(self, name: str) -> int | None:
         """How early the name of a package in this file is first mentioned in it."""
-        place = next(self._names.places(name.encode()), None)
-        return None if place is None else place.rank
+        row = next(self._names.find(name.encode()), None)
+        return None if row is None else Place(*row).rank
 
     def names(self) -> Iterator[str]:
         """Every package's name, sorted; a name with several versions comes several times."""
@@ -187,25 +178,3 @@ class PackagesIndex:
     def _read_name(self, place: Place) -> str:
         text = self._packages.read_at(place.offset, place.size_bytes)
         return _value(text, _PACKAGE).decode("ascii", "replace")
-
-
-class _Table(NamedTuple):
-    names: list[bytes]
-    rows: memoryview
-
-    def places(self, name: bytes) -> Iterator[Place]:
-        at = bisect_left(self.names, name)
-        while at < len(self.names) and self.names[at] == name:
-            yield Place(*_ROW.unpack_from(self.rows, at * _ROW.size))
-            at += 1
-
-
-def _read_table(index: bytes, start: int) -> tuple[_Table, int]:
-    count, names_size = _TABLE_HEAD.unpack_from(index, start)
-    names_at = start + _TABLE_HEAD.size
-    rows_at = names_at + names_size
-    end = rows_at + count * _ROW.size
-    names = index[names_at:rows_at].split(b"\n") if count else []
-    if len(names) != count or end > len(index):
-        raise ValueError("rows are missing")
-    return _Table(names, memoryview(index)[rows_at:end]), end

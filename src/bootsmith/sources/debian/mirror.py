@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import TypeAlias
-from urllib.parse import urlsplit
 
-from bootsmith.errors import ConfigError, Problem
+from bootsmith.errors import FetchError, ImageError
 from bootsmith.sources.debian.apt_sources import AptSource
 from bootsmith.sources.debian.openpgp import unwrapped
+from bootsmith.sources.mirror import Mirror, checked_address, is_address
 
 DEBIAN = "debian"
 DEBIAN_SECURITY = "debian-security"
@@ -30,18 +29,18 @@ ENVIRONMENT = {
     DEBIAN_SECURITY: "BOOTSMITH_DEBIAN_SECURITY_MIRROR",
 }
 
+SUITES = (
+    "bookworm", "bullseye", "buster", "experimental", "forky", "oldoldstable", "oldstable", "sid",
+    "stable", "testing", "trixie", "unstable",
+)  # fmt: skip
+"""Names that suites of Debian have or had lately, to tell what a misspelt one means."""
+
 _ORIGIN = re.compile(rb"^Origin:[ \t]*Debian[ \t]*\r?$", re.MULTILINE)
 
-Probe: TypeAlias = Callable[[str], bytes | None]
-"""Gets a small file by its URL, or ``None`` when it cannot be had."""
+Probe: TypeAlias = Callable[[str], bytes]
+"""Gets a small file by its URL.  Raises ``ImageError`` when it cannot be had."""
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mirror:
-    """The address of an archive, without a slash at its end, and who named it."""
-
-    url: str
-    named_by: str
+_NOT_FOUND = 404
 
 
 def choose_mirror(
@@ -64,11 +63,21 @@ def choose_mirror(
     variable = ENVIRONMENT[archive]
     if named := environment.get(variable):
         return Mirror(url=_checked(named, variable), named_by=f"the variable {variable}")
+    without_suite = []
     for url in _candidates(archive, apt_sources):
-        release = probe(f"{url}/dists/{suite}/InRelease")
-        if release is not None and _ORIGIN.search(unwrapped(release)):
+        try:
+            release = probe(f"{url}/dists/{suite}/InRelease")
+        except ImageError as error:
+            if isinstance(error, FetchError) and error.status == _NOT_FOUND:
+                without_suite.append(f"{url} has no suite {suite}")
+            continue
+        if _ORIGIN.search(unwrapped(release)):
             return Mirror(url=url, named_by="this machine's apt configuration")
-    return Mirror(url=PUBLIC_MIRRORS[archive], named_by="bootsmith's default")
+    return Mirror(
+        url=PUBLIC_MIRRORS[archive],
+        named_by="bootsmith's default",
+        passed_over=tuple(without_suite),
+    )
 
 
 def _candidates(archive: str, apt_sources: Iterable[AptSource]) -> Iterator[str]:
@@ -77,7 +86,7 @@ def _candidates(archive: str, apt_sources: Iterable[AptSource]) -> Iterator[str]
     for source in apt_sources:
         url = source.uri.rstrip("/")
         if (
-            _is_url(url)
+            is_address(url)
             and url not in seen
             and _is_security(source.suite) == (archive == DEBIAN_SECURITY)
         ):
@@ -90,27 +99,4 @@ def _is_security(suite: str) -> bool:
 
 
 def _checked(url: str, pointer: str) -> str:
-    if not _is_url(url):
-        raise ConfigError(
-            f"not the address of a mirror: {url!r}",
-            problems=(
-                Problem(
-                    pointer=pointer,
-                    message=f"{url!r} is not an http, https or file URL",
-                    suggestion=f"write it like {PUBLIC_MIRRORS[DEBIAN]}",
-                ),
-            ),
-        )
-    return url.rstrip("/")
-
-
-def _is_url(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return False
-    if parts.query or parts.fragment or not url.isprintable() or " " in url:
-        return False
-    return (parts.scheme in ("http", "https") and bool(parts.netloc)) or (
-        parts.scheme == "file" and parts.path.startswith("/")
-    )
+    return checked_address(url, pointer=pointer, example=PUBLIC_MIRRORS[DEBIAN])

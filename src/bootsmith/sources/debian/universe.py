@@ -12,13 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
 from bootsmith.errors import ConfigError
-from bootsmith.sources.debian.archive import (
-    IndexFetcher,
-    IndexStore,
-    Repository,
-    Suite,
-    read_suite,
-)
+from bootsmith.model.streams import DerivedBlobStore
+from bootsmith.sources.debian.archive import ArchiveFetcher, Repository, Suite, read_suite
 from bootsmith.sources.debian.control import Paragraph
 from bootsmith.sources.debian.package import DebianPackage
 from bootsmith.sources.debian.relation import Relation
@@ -31,8 +26,8 @@ def load_universe(
     repositories: Sequence[Repository],
     *,
     arch: str,
-    fetchers: Mapping[str, IndexFetcher],
-    store: IndexStore,
+    fetchers: Mapping[str, ArchiveFetcher],
+    store: DerivedBlobStore,
     keyring: Keyring,
     now: datetime,
     allow_unsigned: bool = False,

@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Protocol
 
 from bootsmith.errors import ArchiveError, UnsafePath
 from bootsmith.model.digest import Descriptor, Digest
-from bootsmith.model.streams import BlobStore
+from bootsmith.model.streams import DerivedBlobStore
 from bootsmith.sources.debian.deb import ControlArchive, Deb, check_identity, open_deb
 from bootsmith.tree.entry import BlobSlice
 from bootsmith.tree.layer import Layer, read_layer
@@ -22,14 +21,6 @@ DATA_KIND = "deb-data"
 """The kind under which the uncompressed data of a ``.deb`` is kept."""
 
 _PARALLEL = 4  # the decoder of xz lets other threads run
-
-
-class DerivedBlobStore(BlobStore, Protocol):
-    """A store that remembers which blob was made from which."""
-
-    def derived(self, kind: str, key: Digest) -> Descriptor | None: ...
-
-    def record_derived(self, kind: str, key: Digest, descriptor: Descriptor) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

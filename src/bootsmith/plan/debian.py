@@ -1,4 +1,4 @@
-"""From what a user wants to a lock: the only step that reads indexes."""
+"""From what a user wants of Debian to a lock."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ from datetime import datetime
 
 from bootsmith.config.build_config import BuildConfig
 from bootsmith.config.distributions import DebianConfig
-from bootsmith.errors import ImageError
 from bootsmith.model.arch import Arch
-from bootsmith.model.canonical_json import digest_of
-from bootsmith.model.digest import Digest
-from bootsmith.plan.lock import Lock, LockedPackage, LockedSuite
-from bootsmith.sources.debian.archive import IndexFetcher, IndexStore, Repository, Suite
+from bootsmith.model.canonical_json import Json
+from bootsmith.model.streams import DerivedBlobStore
+from bootsmith.plan.lock import Lock, LockedPackage, LockedRepository, resolution_digest
+from bootsmith.sources.debian.archive import ArchiveFetcher, Repository, Suite
 from bootsmith.sources.debian.kernel import kernel_package
 from bootsmith.sources.debian.mirror import DEBIAN, DEBIAN_SECURITY
 from bootsmith.sources.debian.package import DebianPackage
@@ -24,12 +23,25 @@ from bootsmith.sources.debian.universe import load_universe
 _ROLLING = ("sid", "unstable", "experimental")  # suites without updates of their own
 
 
-def resolve(
+def debian_inputs(config: BuildConfig) -> Json:
+    """The part of ``config`` that decides the lock; no mirror is in it."""
+    debian = config.debian
+    return {
+        "suite": debian.suite,
+        "components": debian.components,
+        "updates": debian.updates,
+        "packages": sorted(debian.packages),
+        "recommends": debian.recommends,
+        "kernel": config.kernel.package,
+    }
+
+
+def resolve_debian(
     config: BuildConfig,
     arch: Arch,
     *,
-    fetchers: Mapping[str, IndexFetcher],
-    store: IndexStore,
+    fetchers: Mapping[str, ArchiveFetcher],
+    store: DerivedBlobStore,
     keyring: Keyring,
     now: datetime,
     allow_unsigned: bool,
@@ -51,10 +63,10 @@ def resolve(
     )
     solution = solve(universe, Request.parse(debian.packages, with_recommends=debian.recommends))
     return Lock(
-        config_digest=resolution_digest(config, arch),
+        config_digest=resolution_digest(config.distro, arch, debian_inputs(config)),
         arch=arch,
         distro=config.distro,
-        suites=tuple(_locked_suite(suite) for suite in universe.suites),
+        repositories=tuple(_locked_suite(suite) for suite in universe.suites),
         packages=tuple(_locked(package) for package in solution.packages),
         kernel=_locked(kernel_package(universe, arch, config.kernel.package)),
     )
@@ -73,37 +85,10 @@ def repositories(debian: DebianConfig) -> tuple[Repository, ...]:
     return tuple(found)
 
 
-def resolution_digest(config: BuildConfig, arch: Arch) -> Digest:
-    """A digest of the part of ``config`` that decides the lock; no mirror is in it."""
-    debian = config.debian
-    return digest_of(
-        {
-            "arch": arch.value,
-            "distro": config.distro,
-            "suite": debian.suite,
-            "components": debian.components,
-            "updates": debian.updates,
-            "packages": sorted(debian.packages),
-            "recommends": debian.recommends,
-            "kernel": config.kernel.package,
-        }
-    )
-
-
-def check_lock(lock: Lock, config: BuildConfig, arch: Arch) -> None:
-    """Raises ``ImageError`` when ``lock`` was made for something else than ``config`` asks."""
-    if lock.config_digest != resolution_digest(config, arch):
-        raise ImageError(
-            "the lock file was made for other packages, another suite or another architecture "
-            "than the config asks for",
-            hint="build once without --locked to make a new one",
-        )
-
-
-def _locked_suite(suite: Suite) -> LockedSuite:
-    return LockedSuite(
+def _locked_suite(suite: Suite) -> LockedRepository:
+    return LockedRepository(
         mirror=suite.repository.archive,
-        suite=suite.repository.suite,
+        name=suite.repository.suite,
         components=suite.repository.components,
         signed_by=suite.trusted.signers,
     )

@@ -1,0 +1,64 @@
+"""A mirror: a way to get bytes, and no input.
+
+It stands in no id and in no image, and whatever comes from it is checked against what the
+archive signed.  So whichever is nearest may be taken (``alpine.mirror``, ``debian.mirror``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+from urllib.parse import urlsplit
+
+from bootsmith.errors import ConfigError, Problem
+
+
+class IndexFetcher(Protocol):
+    """Gets indexes from one mirror.  Paths are relative to it."""
+
+    def fresh(self, path: str) -> bytes:
+        """The file as it is at the mirror now.  Raises ``FetchError``, with status 404 when
+        the mirror has no such file."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mirror:
+    """The address of a mirror, without a slash at its end, and who named it.
+
+    ``passed_over`` says why nearer ones were not taken, where that may be the user's mistake.
+    """
+
+    url: str
+    named_by: str
+    passed_over: tuple[str, ...] = ()
+
+
+def checked_address(url: str, *, pointer: str, example: str) -> str:
+    """``url`` without a slash at its end.  Raises ``ConfigError``, about ``pointer``, when it is
+    no address that bootsmith can ask."""
+    if is_address(url):
+        return url.rstrip("/")
+    raise ConfigError(
+        f"not the address of a mirror: {url!r}",
+        problems=(
+            Problem(
+                pointer=pointer,
+                message=f"{url!r} is not an http, https or file address",
+                suggestion=f"write it like {example}",
+            ),
+        ),
+    )
+
+
+def is_address(url: str) -> bool:
+    """Whether ``url`` is an http, https or file address that a path can be joined to."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    if parts.query or parts.fragment or not url.isprintable() or " " in url:
+        return False
+    return (parts.scheme in ("http", "https") and bool(parts.netloc)) or (
+        parts.scheme == "file" and parts.path.startswith("/")
+    )
