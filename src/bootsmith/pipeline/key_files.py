@@ -18,8 +18,8 @@ def read_keys(names: Sequence[str], *, pointer: str, folder: Path) -> tuple[tupl
     """
     found = []
     for index, name in enumerate(names):
-        path = user_path(name, base=folder)
         try:
+            path = user_path(name, base=folder)
             found.append((path.name, read_whole(path, most_bytes=_MOST_BYTES)))
         except HostError as error:
             raise ConfigError(
