@@ -55,6 +55,9 @@ def number(field: bytes) -> int:
 
     Raises ``ValueError``.
     """
+    digits = field.rstrip(b"\0 ")
+    if digits.isdigit():  # as almost every program writes it
+        return int(digits, 8)
     if field[0] & 0x80:
         # Two's complement over the whole field but its first bit; 0xff begins a negative one.
         value = int.from_bytes(field, "big")
