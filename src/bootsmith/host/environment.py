@@ -34,13 +34,6 @@ def home_folder() -> Path:
         raise HostError("this user has no home folder", hint="set HOME") from error
 
 
-def cpu_count() -> int:
-    """How many processors this process may use."""
-    if hasattr(os, "sched_getaffinity"):  # not on macOS
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def is_linux() -> bool:
     return sys.platform.startswith("linux")
 

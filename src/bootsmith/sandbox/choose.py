@@ -23,6 +23,29 @@ ExecutorName: TypeAlias = Literal["auto", "namespace", "vm"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SandboxFacts:
+    """What this machine has for guests of ``arch``.
+
+    ``executes``: whether its kernel runs their programs.
+    """
+
+    arch: Arch
+    namespaces: NamespaceSupport
+    executes: bool
+    has_qemu: bool
+
+
+def sandbox_facts(arch: Arch) -> SandboxFacts:
+    """Found out by trying, not by asking."""
+    return SandboxFacts(
+        arch=arch,
+        namespaces=namespace_support(),
+        executes=executes(arch),
+        has_qemu=find_tool(arch.qemu_system) is not None,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
     """``reason`` says why it is a machine although nobody asked for one; else it is empty."""
 
@@ -30,17 +53,18 @@ class Choice:
     reason: str = ""
 
 
-def choose(wanted: ExecutorName, arch: Arch) -> Choice:
-    """What runs the commands of a guest of ``arch`` on this machine.
+def choose(wanted: ExecutorName, facts: SandboxFacts) -> Choice:
+    """What runs a guest's commands; namespaces are preferred, for they are quicker.
 
-    Namespaces are preferred, for they are quicker.  Raises ``HostError`` that names the fix
-    where no command can be run as wanted (``ToolMissing`` where that is QEMU).
+    Raises ``HostError`` that names the fix where no command can be run as wanted
+    (``ToolMissing`` where that is QEMU).
     """
+    tool = facts.arch.qemu_system
     if wanted == "vm":
-        _require_qemu(arch)
-        return Choice(executor="vm")
-    support = namespace_support()
-    problem, fix = _problem(support, arch)
+        if facts.has_qemu:
+            return Choice(executor="vm")
+        raise ToolMissing(f"{tool} is not installed", tool=tool, install=install_line(tool))
+    problem, fix = _problem_with_namespaces(facts)
     if not problem:
         return Choice(executor="namespace")
     if wanted == "namespace":
@@ -48,35 +72,25 @@ def choose(wanted: ExecutorName, arch: Arch) -> Choice:
             f"package scripts cannot be run in namespaces: {problem}",
             hint=f"{fix}; or let a virtual machine run them (--executor vm)",
         )
-    if find_tool(arch.qemu_system) is None:
-        raise HostError(
-            f"package scripts cannot be run on this machine: {problem}, and there is no "
-            f"{arch.qemu_system} to run them in a virtual machine",
-            hint=f"{install_line(arch.qemu_system)}; or {fix}",
-        )
-    return Choice(executor="vm", reason=problem)
+    if facts.has_qemu:
+        return Choice(executor="vm", reason=problem)
+    raise HostError(
+        f"package scripts cannot be run on this machine: {problem}, and there is no {tool} "
+        "to run them in a virtual machine",
+        hint=f"{install_line(tool)}; or {fix}",
+    )
 
 
-def _problem(support: NamespaceSupport, arch: Arch) -> tuple[str, str]:
+def _problem_with_namespaces(facts: SandboxFacts) -> tuple[str, str]:
     """Why namespaces will not do, and what would change that; nothing where they will."""
-    if support.kind == "none":
-        return support.reason, support.fix
-    if not executes(arch):
+    if facts.namespaces.kind == "none":
+        return facts.namespaces.reason, facts.namespaces.fix
+    if not facts.executes:
         return (
-            f"this machine does not execute {arch} programs",
+            f"this machine does not execute {facts.arch} programs",
             "install qemu-user-static, which registers an emulator with the kernel",
         )
     return "", ""
-
-
-def _require_qemu(arch: Arch) -> None:
-    if find_tool(arch.qemu_system) is None:
-        install = install_line(arch.qemu_system)
-        raise ToolMissing(
-            f"a virtual machine for {arch} needs {arch.qemu_system}, which is not installed",
-            tool=arch.qemu_system,
-            install=install,
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +117,7 @@ class ChosenExecutor:
 
         Raises the errors of ``choose``.
         """
-        choice = choose(self.wanted, self.arch)
+        choice = choose(self.wanted, sandbox_facts(self.arch))
         if choice.reason:
             self.reporter.warning(
                 f"package scripts run in a virtual machine, which takes longer: {choice.reason}"
@@ -115,7 +129,7 @@ class ChosenExecutor:
         return self._executor().run(tree, job, blobs=blobs, on_output=on_output)
 
     def _executor(self) -> Executor:
-        if choose(self.wanted, self.arch).executor == "vm":
+        if choose(self.wanted, sandbox_facts(self.arch)).executor == "vm":
             assert self.kernel_package is not None, "with_kernel comes first"
             return VmExecutor(
                 work_folder=self.work_folder,

@@ -52,10 +52,11 @@ class Executor(Protocol):
     ) -> StoredLayer:
         """What ``job`` changed in ``tree``: exact modes, owners, times and attributes.
 
-        The layer is added to ``blobs``.  What happens in ``/dev``,
-        ``/proc``, ``/sys``, ``/run`` and a fresh ``/tmp`` is not part of the result.
+        The layer is added to ``blobs``.  What happens in ``/dev``, ``/proc``, ``/sys``, ``/run``
+        and a fresh ``/tmp`` is not part of the result.
 
         Raises ``StepFailed`` when a command fails, cannot be started or takes too long, and
-        ``HostError`` when this machine cannot run it.
+        ``HostError`` when this machine cannot run it, and ``VMError`` when a machine that was to
+        run it does not come up.
         """
         ...

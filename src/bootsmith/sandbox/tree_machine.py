@@ -60,7 +60,6 @@ def machine_spec(
     arch: Arch,
     disk: Path,
     network: bool,
-    cpus: int,
     memory_mib: int,
     blobs: BlobSource,
 ) -> MachineSpec:
@@ -86,7 +85,6 @@ def machine_spec(
         ),
         machine=default_machine(arch),
         accelerator=Accelerator.TCG,  # start_machine decides
-        cpus=cpus,
         memory_mib=memory_mib,
         drives=(Drive(path=disk, mode=DiskMode.WRITABLE),),
         network=connection,

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bootsmith.host.environment import cpu_count
 from bootsmith.host.files import FileSource, free_bytes
 from bootsmith.host.guardian import Guardian
 from bootsmith.host.memory import spare_memory_bytes
@@ -35,7 +34,6 @@ _RESOLVER = GuestFile(path=guest_path("etc/resolv.conf"), content=NAME_SERVERS)
 _ROOM_MAX_BYTES = 16 << 30
 _MEMORY_MAX_MIB = 4096
 _MEMORY_MIN_MIB = 1024
-_CPUS_MAX = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +86,6 @@ class VmExecutor:
             arch=self.arch,
             disk=disk,
             network=network,
-            cpus=min(cpu_count(), _CPUS_MAX),
             memory_mib=_memory_mib(),
             blobs=blobs,
         )

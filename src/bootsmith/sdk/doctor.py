@@ -15,13 +15,13 @@ from bootsmith.host.environment import environment, host_arch
 from bootsmith.host.files import free_bytes
 from bootsmith.host.guest_files import agent_binary
 from bootsmith.host.http import HttpClient
-from bootsmith.host.namespaces import namespace_support
 from bootsmith.host.process import run
 from bootsmith.host.tools import find_tool, install_line
 from bootsmith.model.arch import Arch
 from bootsmith.model.reporter import Silent
 from bootsmith.pipeline.mirrors import DebianMirrors, MirrorAccess
 from bootsmith.plan.debian import repositories
+from bootsmith.sandbox.choose import sandbox_facts
 from bootsmith.sdk.settings import cache_folder
 from bootsmith.store.blobs import Store
 from bootsmith.store.fetch import Fetcher
@@ -55,7 +55,7 @@ def examine() -> Iterator[Finding]:
     yield Finding(subject="bootsmith", verdict=Verdict.GOOD, text=f"{__version__} on {arch}")
     yield from _qemu(arch)
     yield _acceleration(arch)
-    yield _scripts()
+    yield _scripts(arch)
     yield _agent(arch)
     yield _disk(cache_folder())
     yield from _mirrors()
@@ -108,15 +108,20 @@ def _acceleration(arch: Arch) -> Finding:
     )
 
 
-def _scripts() -> Finding:
-    support = namespace_support()
-    verdict = {"none": Verdict.MISSING, "chroot": Verdict.LIMITED}.get(support.kind, Verdict.GOOD)
-    text = {
-        "root": "package scripts run in namespaces of root's",
-        "subuid": "package scripts run in a user namespace, without root",
-        "chroot": "package scripts run in a plain chroot",
-        "none": "package scripts cannot be run",
-    }[support.kind]
+def _scripts(arch: Arch) -> Finding:
+    facts = sandbox_facts(arch)
+    support = facts.namespaces
+    if support.kind != "none":
+        text = {
+            "root": "package scripts run in namespaces of root's",
+            "subuid": "package scripts run in a user namespace, without root",
+            "chroot": "package scripts run in a plain chroot",
+        }[support.kind]
+        verdict = Verdict.LIMITED if support.kind == "chroot" else Verdict.GOOD
+    elif facts.has_qemu:
+        text, verdict = "package scripts run in a virtual machine, slowly", Verdict.LIMITED
+    else:
+        text, verdict = "package scripts cannot be run", Verdict.MISSING
     return Finding(
         subject="sandbox",
         verdict=verdict,

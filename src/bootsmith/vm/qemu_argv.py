@@ -129,6 +129,10 @@ def _drive(drive: Drive, name: str, bus: str) -> Iterator[str]:
             options["cache"] = "writeback"
         case DiskMode.WRITABLE:
             options["cache"] = "writeback"
+    if drive.mode is not DiskMode.READONLY:
+        # When this machine's disk is full, QEMU would halt the guest without a word; a guest
+        # that is told can say so.
+        options["werror"] = "report"
     yield from ("-drive", _option(**options))
     yield from ("-device", _option(f"virtio-blk-{bus}", drive=name))
 
