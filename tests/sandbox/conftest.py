@@ -9,7 +9,7 @@ import pytest
 
 from bootsmith.host.namespaces import SandboxKind, namespace_support
 from bootsmith.model.guest_command import GuestCommand
-from bootsmith.sandbox.executor import SandboxJob
+from bootsmith.sandbox.executor import Executor, SandboxJob
 from bootsmith.sandbox.namespace import NamespaceExecutor
 from bootsmith.tree.file_tree import FileTree
 from bootsmith.tree.layer import Layer
@@ -28,7 +28,7 @@ class Sandbox:
         self.folder = folder
         self.blobs = MemoryBlobs()
         self.printed: list[tuple[str, str]] = []
-        self.executor = NamespaceExecutor(work_folder=folder, kind=kind)
+        self.executor: Executor = NamespaceExecutor(work_folder=folder, kind=kind)
 
     @property
     def lines(self) -> list[str]:

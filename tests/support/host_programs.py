@@ -15,7 +15,7 @@ from bootsmith.tree.file_tree import FileTree, TreeBuilder
 from tests.support.judges import unavailable
 
 PROGRAMS = (
-    *("sh", "cat", "chmod", "chown", "chroot", "cp", "dd", "env", "head", "hostname", "id"),
+    *("bash", "sh", "cat", "chmod", "chown", "chroot", "cp", "dd", "env", "head", "hostname", "id"),
     *("kill", "ln", "ls", "mkdir", "mkfifo", "mknod", "mount", "mv", "readlink", "rm", "rmdir"),
     *("seq", "setsid", "sleep", "stat", "tail", "touch", "truncate", "umount", "unshare"),
 )
