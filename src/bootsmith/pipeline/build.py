@@ -58,9 +58,9 @@ def build(request: BuildRequest, bench: Workbench) -> Manifest:
     report = bench.reporter
     distribution = distribution_of(request, bench)
     lock = _lock(request, distribution, bench)
-    guest = guest_files(request, bench)
+    guest = guest_files(request, store=bench.store, base=bench.files)
     plan = make_plan(request, lock, guest, distribution, bench)
-    access = build_access(request.config, bench)
+    access = build_access(request.config, store=bench.store, base=bench.files)
     published = Published(output=request.output, store=bench.store, access=access.fingerprint)
     for place in (published, *(replace(published, output=one) for one in request.elsewhere)):
         finished = place.find(plan, lock, request.config, builder=_builder())

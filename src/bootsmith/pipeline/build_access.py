@@ -12,6 +12,7 @@ import hmac
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from bootsmith.config.build_config import BuildConfig
 from bootsmith.errors import ConfigError, HostError, ImageError, Problem, StepFailed
@@ -22,8 +23,8 @@ from bootsmith.model.digest import Descriptor, Digest
 from bootsmith.model.guest_command import GuestFile
 from bootsmith.model.guest_path import guest_path
 from bootsmith.model.streams import BlobStore, ByteSource
-from bootsmith.pipeline.workbench import Workbench
 from bootsmith.sandbox.executor import Executor, OnOutput, SandboxJob, StoredLayer
+from bootsmith.store.blobs import Store
 from bootsmith.tree.file_tree import FileTree
 
 _FILE_MOST_BYTES = 16 << 20
@@ -75,9 +76,11 @@ class BuildAccess:
                     yield f"build.files[{index}]", secret
 
 
-def build_access(config: BuildConfig, bench: Workbench) -> BuildAccess:
-    """The access that ``config`` declares.  Raises ``ConfigError`` that names each file that
-    cannot be read."""
+def build_access(config: BuildConfig, *, store: Store, base: Path) -> BuildAccess:
+    """The access that ``config`` declares; ``base`` is what relative paths are relative to.
+
+    Raises ``ConfigError`` that names each file that cannot be read.
+    """
     wanted = config.build
     if not wanted.env and not wanted.files:
         return BuildAccess()
@@ -85,7 +88,7 @@ def build_access(config: BuildConfig, bench: Workbench) -> BuildAccess:
     problems: list[Problem] = []
     for index, file in enumerate(wanted.files):
         try:
-            path = user_path(file.src, base=bench.files)
+            path = user_path(file.src, base=base)
             content = read_whole(path, most_bytes=_FILE_MOST_BYTES)
         except HostError as error:
             problems.append(Problem(pointer=f"build.files[{index}].src", message=str(error)))
@@ -94,7 +97,7 @@ def build_access(config: BuildConfig, bench: Workbench) -> BuildAccess:
     if problems:
         raise ConfigError("a file of the build cannot be read", problems=tuple(problems))
     return BuildAccess(
-        env=wanted.env, files=tuple(files), key=secret_key(bench.store.root / "secret.key")
+        env=wanted.env, files=tuple(files), key=secret_key(store.root / "secret.key")
     )
 
 

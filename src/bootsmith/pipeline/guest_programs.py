@@ -16,7 +16,6 @@ from bootsmith.model.canonical_json import digest_of
 from bootsmith.model.digest import Digest
 from bootsmith.model.streams import BlobSource
 from bootsmith.pipeline.request import BuildRequest
-from bootsmith.pipeline.workbench import Workbench
 from bootsmith.store.blobs import Store
 from bootsmith.tree.contents import read_content
 from bootsmith.tree.entry import BlobSlice
@@ -59,16 +58,19 @@ class GuestFiles:
         )
 
 
-def guest_files(request: BuildRequest, bench: Workbench) -> GuestFiles:
-    """Bring the agent, the init scripts and the user's own into the store.
+def guest_files(request: BuildRequest, *, store: Store, base: Path) -> GuestFiles:
+    """Bring the agent, the init scripts and the user's own into ``store``.
 
-    Raises ``ToolMissing`` when the agent must be compiled and cannot be, ``ConfigError`` that
-    names every program and script of the config that cannot be used.
+    ``base`` is the folder that relative paths are relative to.  Raises ``ToolMissing`` when the
+    agent must be compiled and cannot be, ``ConfigError`` that names every program and script of
+    the config that cannot be used.
     """
-    config, store = request.config, bench.store
+    config = request.config
     problems: list[Problem] = []
     users = {
-        key: _users(key, path, bench, problems) for key, path in _named(config) if path is not None
+        key: _users(key, path, store, base, problems)
+        for key, path in _named(config)
+        if path is not None
     }
     for name in AGENT_NAMES:
         key = f"{name}Path"
@@ -102,9 +104,11 @@ def _named(config: BuildConfig) -> tuple[tuple[str, str | None], ...]:
     )
 
 
-def _users(key: str, path: str, bench: Workbench, problems: list[Problem]) -> BlobSlice | None:
+def _users(
+    key: str, path: str, store: Store, base: Path, problems: list[Problem]
+) -> BlobSlice | None:
     try:
-        kept = _keep(user_path(path, base=bench.files), bench.store)
+        kept = _keep(user_path(path, base=base), store)
     except HostError as error:
         problems.append(Problem(pointer=key, message=str(error)))
         return None
