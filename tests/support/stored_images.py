@@ -60,9 +60,9 @@ def write_small_image(
         }
     )
     (folder / LOCK_NAME).write_text("{}\n")
-    text = encode_manifest(manifest)
-    (folder / MANIFEST_NAME).write_bytes(text)
-    return decode_manifest(text)
+    encoded = encode_manifest(manifest)
+    (folder / MANIFEST_NAME).write_bytes(encoded)
+    return decode_manifest(encoded)
 
 
 def write_with_holes(path: Path, data: bytes) -> None:
