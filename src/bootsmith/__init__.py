@@ -19,6 +19,7 @@ from bootsmith._version import __version__
 if TYPE_CHECKING:
     from bootsmith.sdk.building import BuildOptions
     from bootsmith.sdk.image import Image
+    from bootsmith.sdk.library import Library
     from bootsmith.sdk.vm import VM
     from bootsmith.sdk.vm_options import CommandResult, VMOptions
     from bootsmith.vm.machine import Share
@@ -28,12 +29,22 @@ _HOMES = {
     "BuildOptions": "bootsmith.sdk.building",
     "CommandResult": "bootsmith.sdk.vm_options",
     "Image": "bootsmith.sdk.image",
+    "Library": "bootsmith.sdk.library",
     "Share": "bootsmith.vm.machine",
     "VM": "bootsmith.sdk.vm",
     "VMOptions": "bootsmith.sdk.vm_options",
 }
 
-__all__ = ["VM", "BuildOptions", "CommandResult", "Image", "Share", "VMOptions", "__version__"]
+__all__ = [
+    "VM",
+    "BuildOptions",
+    "CommandResult",
+    "Image",
+    "Library",
+    "Share",
+    "VMOptions",
+    "__version__",
+]
 
 
 def __getattr__(name: str) -> object:

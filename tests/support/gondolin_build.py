@@ -24,7 +24,7 @@ def mirror() -> dict[str, bytes]:
     shell[0].mode = 0o755
     rootfs = [
         other_member("bin", _DIRECTORY), shell, link_member("bin/sh", "/bin/busybox"),
-        file_member("etc/alpine-release", b"3.23.0\n"), file_member("usr/bin/zeros", bytes(1 << 20)),
+        file_member("etc/alpine-release", b"3.23.0\n"), file_member("etc/zeros", bytes(1 << 20)),
     ]  # fmt: skip
     kernel = bzimage(compressed(vmlinux(), Compression.GZIP))
     main = f"{_BRANCH}/main/x86_64"

@@ -9,9 +9,7 @@ import click
 
 from bootsmith.cli.image_text import image_lines, library_table, stored_fields, taken_text
 from bootsmith.cli.sizes import size_text
-from bootsmith.cli.terminal import TerminalReporter
 from bootsmith.errors import ConfigError
-from bootsmith.library.archive import is_archive_name
 from bootsmith.sdk.inspection import inspection
 from bootsmith.sdk.library import Library, Removed, Transfer
 
@@ -130,6 +128,8 @@ def prune(dry_run: bool) -> None:
 @click.option("--link", is_flag=True, help="Hard links to the library's own files, read-only.")
 def export(selector: str, target: Path, arch: str | None, link: bool) -> None:
     """Write an image to a folder, or to an archive: FILE.tar, FILE.tar.gz or FILE.tar.zst."""
+    from bootsmith.library.archive import is_archive_name  # as in sdk.library: when asked for
+
     if link and is_archive_name(target):
         raise ConfigError("--link is for folders: an archive is a file of its own")
     image = Library().export(selector, target, arch=arch, link=link)
@@ -143,6 +143,8 @@ def export(selector: str, target: Path, arch: str | None, link: bool) -> None:
 @click.option("--quiet", "-q", is_flag=True, help="Print only the build id.")
 def pull(name: str, registry: str | None, arch: str | None, quiet: bool) -> None:
     """Fetch an image from a registry of Gondolin's form, check it, take it in."""
+    from bootsmith.cli.terminal import TerminalReporter
+
     with TerminalReporter(quiet=quiet) as reporter:
         taken = Library(reporter=reporter).pull(name, registry=registry, arch=arch)
     click.echo(taken.manifest.build_id if quiet else taken_text(taken, (name,)))

@@ -115,18 +115,19 @@ class Selection:
         return Selected(folder=folder, build_id=build_id, reference=reference, arch=wanted)
 
     def _not_found(self, selector: str, reference: Reference | None) -> ImageNotFound:
-        labels = {str(label.reference) for label in self.shelf.labels()}
-        similar = similar_names(selector, labels)
-        hint = f"did you mean {' or '.join(similar)}?" if similar else None
-        if hint is None:
+        similar = similar_names(selector, {str(label.reference) for label in self.shelf.labels()})
+        if similar:
+            hint = f"did you mean {' or '.join(similar)}?"
+        else:
+            tag = f"--tag {reference} or " if reference else ""
             hint = (
+                f"make one with: bootsmith build {tag}--output {selector}; "
                 "bootsmith image ls shows what there is"
-                if labels
-                else "the library is empty: bootsmith build --tag NAME makes an image"
             )
-        what = "" if reference else ", and it cannot be a name either"
         return ImageNotFound(
-            f"there is no folder and no image in the library called {selector}{what}",
+            f"there is no folder and no image in the library called {selector}"
+            if reference
+            else f"there is no folder {selector}, and no image can be called so",
             selector=selector,
             similar=similar,
             hint=hint,

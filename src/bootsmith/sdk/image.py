@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from bootsmith.errors import HostError, ImageError, InvalidImage
 from bootsmith.host.files import is_plain_file, read_whole, user_path
+from bootsmith.host.paths import is_folder
 from bootsmith.manifest.manifest import (
     INITRAMFS_NAME,
     KERNEL_NAME,
@@ -34,12 +35,16 @@ class Image:
 
     @classmethod
     def open(cls, path: str | Path) -> Image:
-        """The image in the folder ``path``.
+        """The image in the folder ``path``, or the one the library has under that name.
 
         Raises ``ImageError`` when there is none, or its manifest cannot be read.  Nothing but
         the manifest is looked at; ``verify`` checks the rest.
         """
         folder = user_path(path)
+        if not is_folder(folder):
+            from bootsmith.sdk.selecting import select  # the library; a folder does without it
+
+            folder = select(path).folder
         try:
             manifest = decode_manifest(read_whole(folder / MANIFEST_NAME))
         except HostError as error:

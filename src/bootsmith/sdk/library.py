@@ -1,34 +1,36 @@
-"""``Library``: the images of this user, by name."""
+"""``Library``: the images of this user, by name.
+
+Names are looked up by every command, so what only some methods need (the builder, HTTP, archives,
+the checks of file formats) is imported by them.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from bootsmith.config.build_config import BuildConfig
 from bootsmith.errors import ImageError, Problem
 from bootsmith.host.disk_use import DiskUse
 from bootsmith.host.environment import host_arch
 from bootsmith.host.files import user_path
-from bootsmith.host.http import HttpClient
-from bootsmith.host.paths import ensure_folder, is_file
+from bootsmith.host.paths import ensure_folder, is_file, is_folder
 from bootsmith.host.work_place import work_place
-from bootsmith.library.archive import unpack_image
 from bootsmith.library.catalogue import StoredImage, stored_images, total_use
-from bootsmith.library.export import export_image
 from bootsmith.library.intake import Intake, Outcome, Taken, Transfer
-from bootsmith.library.pulling import Puller
 from bootsmith.library.reference import Reference
 from bootsmith.library.removal import Removal, Removed
 from bootsmith.library.selection import Selected, Selection
 from bootsmith.library.shelf import Shelf
 from bootsmith.model.arch import Arch
 from bootsmith.model.reporter import Reporter, Silent
-from bootsmith.pipeline.verify import image_problems
-from bootsmith.sdk.building import BuildOptions, build_image
 from bootsmith.sdk.image import Image
 from bootsmith.sdk.settings import image_registry, image_store_folder
+
+if TYPE_CHECKING:
+    from bootsmith.config.build_config import BuildConfig
+    from bootsmith.manifest.manifest import Manifest
+    from bootsmith.sdk.building import BuildOptions
 
 __all__ = [
     "DiskUse",
@@ -60,7 +62,7 @@ class Library:
         self.root = user_path(root) if root is not None else image_store_folder()
         self._shelf = Shelf(self.root)
         self._reporter = reporter or Silent()
-        self._intake = Intake(shelf=self._shelf, check=image_problems)
+        self._intake = Intake(shelf=self._shelf, check=_problems)
         self._removal = Removal(shelf=self._shelf)
 
     def images(self) -> tuple[StoredImage, ...]:
@@ -89,7 +91,7 @@ class Library:
             image = Image.open(folder)
         except ImageError as error:
             return (Problem(pointer="", message=str(error)),)
-        found = image_problems(folder, image.manifest)
+        found = _problems(folder, image.manifest)
         if image.build_id != build_id:
             message = f"the files are those of {image.build_id}"
             found = (*found, Problem(pointer="buildId", message=message))
@@ -106,6 +108,8 @@ class Library:
 
         One that would be the same byte for byte is not built again, it only gets its names.
         """
+        from bootsmith.sdk.building import build_image
+
         references = [Reference.parse(tag) for tag in tags]
         with work_place(self._shelf.work, label="build") as place:
             manifest = build_image(
@@ -115,7 +119,7 @@ class Library:
                 reporter=self._reporter,
                 elsewhere=tuple(map(self._shelf.object_folder, self._shelf.build_ids())),
             )
-            if (place / "image").exists():
+            if is_folder(place / "image"):
                 self._intake.take(place / "image", references=references, transfer=Transfer.MOVE)
             else:
                 self._intake.call(manifest.build_id, references)
@@ -137,6 +141,8 @@ class Library:
         path = user_path(source)
         if not is_file(path):
             return self._intake.take(path, references=references, transfer=transfer)
+        from bootsmith.library.archive import unpack_image
+
         with work_place(self._shelf.work, label="import") as place:
             folder = place / "image"
             ensure_folder(folder)
@@ -182,6 +188,8 @@ class Library:
 
         It is checked before.  ``link`` shares the files of the library, which are read-only.
         """
+        from bootsmith.library.export import export_image
+
         with self._shelf.adding():
             image = self.open(selector, arch=arch)
             image.verify()
@@ -190,6 +198,9 @@ class Library:
 
     def pull(self, name: str, *, registry: str | None = None, arch: str | None = None) -> Taken:
         """Fetch what a registry of Gondolin's form offers as ``name``; see ``docs/library.md``."""
+        from bootsmith.host.http import HttpClient
+        from bootsmith.library.pulling import Puller
+
         puller = Puller(
             intake=self._intake,
             http=HttpClient(),
@@ -204,3 +215,9 @@ class Library:
 
 def _arch(text: str | None) -> Arch | None:
     return Arch.parse(text) if text else None
+
+
+def _problems(folder: Path, manifest: Manifest) -> tuple[Problem, ...]:
+    from bootsmith.pipeline.verify import image_problems
+
+    return image_problems(folder, manifest)
