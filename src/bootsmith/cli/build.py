@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from bootsmith.cli.terminal import TerminalReporter
+from bootsmith.cli.verify import verify_image
 from bootsmith.config.preset_files import DEFAULT_PRESET, preset_names, preset_text
 from bootsmith.errors import ConfigError
 from bootsmith.manifest.manifest import LOCK_NAME
@@ -57,6 +58,10 @@ from bootsmith.sdk.settings import DEFAULT_OUTPUT
     "--executor", type=click.Choice(("auto", "namespace", "vm")), default="auto",
     help="What runs package scripts: namespaces, a virtual machine, or what works here (auto).",
 )  # fmt: skip
+@click.option(
+    "--test", "tests", multiple=True, metavar="COMMAND",
+    help="Publish the image only if this command succeeds in it, booted.",
+)  # fmt: skip
 @click.option("--strict", is_flag=True, help="Fail on config keys that mean nothing.")
 @click.option("--init-config", is_flag=True, help="Print a config to start from, and stop.")
 @click.option("--verify", "verify_path", type=click.Path(path_type=Path), metavar="FOLDER",
@@ -77,6 +82,7 @@ def command(
     allow_unsigned: bool,
     build_env: tuple[str, ...],
     executor: ExecutorName,
+    tests: tuple[str, ...],
     strict: bool,
     init_config: bool,
     verify_path: Path | None,
@@ -90,13 +96,13 @@ def command(
     bootsmith build --include openssh-server,python3 --output ./my-assets
     bootsmith build --config my.json --tag tools:1.0
     bootsmith build --config my.json --locked
+    bootsmith build --include python3 --test 'python3 --version'
     """
     if init_config:
         click.echo(preset_text(preset or DEFAULT_PRESET), nl=False)
         return 0
     if verify_path is not None:
-        Image.open(verify_path).verify()
-        click.echo(f"{verify_path}: all right")
+        verify_image(verify_path)
         return 0
     if config_path is not None and preset is not None:
         raise ConfigError("--config and --preset exclude each other")
@@ -111,6 +117,7 @@ def command(
         strict=strict,
         build_env=build_env,
         executor=executor,
+        tests=tests,
     )
     with TerminalReporter(quiet=quiet, verbose=verbose) as reporter:
         if tags:

@@ -17,11 +17,13 @@ from bootsmith.cli.guest_command import (
 )
 from bootsmith.cli.machine_options import machine_options
 from bootsmith.cli.notes import Notes, booting
+from bootsmith.sdk.vm import VM
 from bootsmith.sdk.vm_options import VMOptions
 
 
 @click.command(cls=NeedsCommand)
 @click.argument("image", required=False)
+@click.option("--vm", "machine", metavar="ID", help="Run it in this machine, which runs already.")
 @environment_options
 @click.option("--tty", "-t", is_flag=True, help="Give COMMAND this terminal.")
 @click.option(
@@ -31,6 +33,7 @@ from bootsmith.sdk.vm_options import VMOptions
 @click.option("--verbose", "-v", is_flag=True, help="Tell what is decided, and why.")
 def command(
     image: str | None,
+    machine: str | None,
     words: tuple[str, ...],
     env: tuple[str, ...],
     cwd: str | None,
@@ -45,6 +48,7 @@ def command(
     bootsmith exec ./my-assets -- uname -a
     bootsmith exec --mount ./src:/work --cwd /work -- make
     tar c . | bootsmith exec -- tar t
+    bootsmith exec --vm web -- uptime
 
     IMAGE is a folder, a build id or a name; by default $BOOTSMITH_GUEST_DIR,
     $GONDOLIN_GUEST_DIR or ./bootsmith-image.  Signals for bootsmith go to the command.
@@ -53,6 +57,11 @@ def command(
         require_terminal()
     run = run_on_this_terminal if tty else run_streaming
     given = variables(env)
+    if machine is not None:
+        if image is not None or resume is not None or options != VMOptions():
+            raise click.UsageError("--vm takes neither an IMAGE nor options of a new machine")
+        with VM.attach(machine) as attached:
+            return run(attached, words, env=given, cwd=cwd).exit_code
     notes = Notes(verbose=verbose)
     with booting(opened(image, resume=resume, options=options, notes=notes)) as vm:
         return run(vm, words, env=given, cwd=cwd).exit_code

@@ -21,6 +21,7 @@ from bootsmith.host.standard_streams import (
     read_chunks,
     writer,
 )
+from bootsmith.sdk.guest import Guest
 from bootsmith.sdk.vm import VM
 from bootsmith.sdk.vm_options import CommandResult, VMOptions
 from bootsmith.vm.execution import RunningCommand
@@ -109,7 +110,7 @@ def opened(image: str | None, *, resume: Path | None, options: VMOptions, notes:
 
 
 def run_streaming(
-    vm: VM, words: Sequence[str], *, env: dict[str, str], cwd: str | None
+    vm: Guest, words: Sequence[str], *, env: dict[str, str], cwd: str | None
 ) -> CommandResult:
     """Run a command with this process's own streams; signals for us go to it."""
     with ForwardedSignals() as signals:
@@ -125,7 +126,7 @@ def run_streaming(
 
 
 def run_on_this_terminal(
-    vm: VM, words: Sequence[str] | None, *, env: dict[str, str], cwd: str | None
+    vm: Guest, words: Sequence[str] | None, *, env: dict[str, str], cwd: str | None
 ) -> CommandResult:
     """Hand this terminal to a command, by default a login shell."""
     kind = environment().get("TERM")

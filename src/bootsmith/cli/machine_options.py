@@ -19,7 +19,7 @@ _SIZE = re.compile(r"(\d+)([KMGT])(?:i?B)?", re.IGNORECASE)
 _UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
 
-def _seconds(text: str) -> float:
+def parse_seconds(text: str) -> float:
     try:
         seconds = float(text)
     except ValueError:
@@ -71,7 +71,7 @@ _OPTIONS = (
     ),
     click.option("--append", "boot_args", multiple=True, metavar="WORDS",
         help="More kernel arguments."),
-    click.option("--boot-timeout", "boot_timeout_s", type=_seconds, metavar="SECONDS",
+    click.option("--boot-timeout", "boot_timeout_s", type=parse_seconds, metavar="SECONDS",
         help="How long the boot may take; by default 30, and 120 under emulation."),
     click.option(
         "--console-log", type=click.Path(path_type=Path, dir_okay=False),

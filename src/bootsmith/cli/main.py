@@ -17,14 +17,19 @@ from bootsmith.errors import BootsmithError, BootTimeout, ConfigError, StepFaile
 from bootsmith.host.signals import Terminated, end_in_order
 
 _COMMANDS = {
+    "attach": ("bootsmith.cli.attach", "Open a shell in a machine that runs."),
     "bash": ("bootsmith.cli.bash", "Boot an image and open a shell in it."),
     "build": ("bootsmith.cli.build", "Build an image: kernel, initramfs, rootfs and manifest."),
     "doctor": ("bootsmith.cli.doctor", "Tell what this machine can do, and what it lacks."),
     "exec": ("bootsmith.cli.exec", "Boot an image, run a command in it, exit with its status."),
     "guest": ("bootsmith.cli.guest", "The programs that run inside a guest."),
     "image": ("bootsmith.cli.image", "Keep images under names: list, import, tag, export, pull."),
-    "snapshot": ("bootsmith.cli.snapshot", "Boot an image, run something, keep what it changed."),
+    "list": ("bootsmith.cli.list", "List the machines that run on by themselves."),
+    "logs": ("bootsmith.cli.logs", "Print the console of a machine."),
+    "run": ("bootsmith.cli.run", "Boot an image and use it; with --detach, let it run on."),
     "schema": ("bootsmith.cli.schema", "Print the JSON Schema of a build config."),
+    "snapshot": ("bootsmith.cli.snapshot", "Boot an image, run something, keep what it changed."),
+    "stop": ("bootsmith.cli.stop", "Power machines off and forget them."),
     "verify": ("bootsmith.cli.verify", "Check an image against its manifest, all of it."),
 }
 _OBJECTS_BETWEEN_COLLECTIONS = 100_000

@@ -33,14 +33,18 @@ class Notes(Silent):
 @contextmanager
 def booting(vm: VM) -> Iterator[VM]:
     """Start ``vm`` and stop it in the end; who waits long at a terminal is told what for."""
-    with vm if not is_terminal(STDERR) else _started_with_note(vm):
+    with note_if_long():
+        vm.start()
+    with vm:
         yield vm
 
 
-def _started_with_note(vm: VM) -> VM:
+@contextmanager
+def note_if_long() -> Iterator[None]:
+    """Who waits at a terminal for a boot that takes long is told so, until it is done."""
     note = _PassingNote("booting; without acceleration this takes some seconds …")
     try:
-        return vm.start()
+        yield
     finally:
         note.remove()
 
@@ -55,7 +59,8 @@ class _PassingNote:
         self._lock = threading.Lock()
         self._timer = threading.Timer(_PATIENCE_S, self._show)
         self._timer.daemon = True
-        self._timer.start()
+        if is_terminal(STDERR):
+            self._timer.start()
 
     def remove(self) -> None:
         self._timer.cancel()

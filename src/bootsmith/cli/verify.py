@@ -6,19 +6,33 @@ from pathlib import Path
 
 import click
 
+from bootsmith.cli.notes import Notes, note_if_long
 from bootsmith.sdk.image import Image
 from bootsmith.sdk.settings import default_image_folder
 
 
 @click.command()
 @click.argument("image", required=False, type=click.Path(path_type=Path))
-def command(image: Path | None) -> int:
+@click.option("--boot", is_flag=True, help="Boot it, too, and see whether its shell answers.")
+@click.option("--verbose", "-v", is_flag=True, help="Tell what is decided, and why.")
+def command(image: Path | None, boot: bool, verbose: bool) -> None:
     """Check IMAGE: every checksum, the build id, the kernel and the root file system.
 
     IMAGE is a folder; by default $BOOTSMITH_GUEST_DIR, $GONDOLIN_GUEST_DIR or
     ./bootsmith-image.
     """
-    opened = Image.open(image or default_image_folder())
+    folder = image or default_image_folder()
+    verify_image(folder)
+    if boot:
+        from bootsmith.sdk.trial import try_image  # most checks boot nothing
+
+        with note_if_long():
+            answer = try_image(folder, reporter=Notes(verbose=verbose))
+        click.echo(f"{folder}: {answer}")
+
+
+def verify_image(folder: Path) -> None:
+    """Check the image in ``folder`` and say that it is all right.  Raises what ``verify`` does."""
+    opened = Image.open(folder)
     opened.verify()
     click.echo(f"{opened.folder}: all right, build id {opened.build_id}")
-    return 0

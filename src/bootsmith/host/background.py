@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -43,3 +45,9 @@ def start_in_background(
 def own_pid() -> int:
     """The process id of this interpreter."""
     return os.getpid()
+
+
+def kill_process(pid: int) -> None:
+    """End a process at once; the caller knows that ``pid`` is its."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)

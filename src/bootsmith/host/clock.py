@@ -12,6 +12,11 @@ def now_s() -> int:
     return int(time.time())
 
 
+def monotonic_s() -> float:
+    """Seconds since some moment in the past; never goes backwards."""
+    return time.monotonic()
+
+
 def pause(seconds: float) -> None:
     """Do nothing for so long."""
     time.sleep(seconds)

@@ -53,6 +53,16 @@ class OwnedFolder:
         except OSError as error:
             raise host_error(error, "open", path) from error
 
+    @classmethod
+    def take_over(cls, path: Path) -> Self | None:
+        """Own ``path`` as soon as nobody does; ``None`` when it is gone."""
+        try:
+            return cls(path, _open(path, wait=True))
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise host_error(error, "open", path) from error
+
     def fileno(self) -> int:
         """The lock, to be handed down to a program."""
         return self._lock
@@ -106,10 +116,10 @@ def folders_in(parent: Path) -> list[Path]:
         raise host_error(error, "list", parent) from error
 
 
-def _open(path: Path) -> int:
+def _open(path: Path, *, wait: bool = False) -> int:
     fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(fd, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
     except BaseException:
         os.close(fd)
         raise

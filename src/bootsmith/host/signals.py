@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import threading
 from types import FrameType
 from typing import NoReturn
 
@@ -30,13 +29,6 @@ def outlive_the_terminal() -> None:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _raise)
-
-
-def end_main_thread() -> None:
-    """Unwind the main thread as SIGTERM does; for other threads to call."""
-    main = threading.main_thread().ident
-    assert main is not None
-    signal.pthread_kill(main, signal.SIGTERM)
 
 
 def _raise(number: int, _: FrameType | None) -> NoReturn:

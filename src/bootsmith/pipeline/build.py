@@ -66,6 +66,7 @@ def build(request: BuildRequest, bench: Workbench) -> Manifest:
         finished = place.find(plan, lock, request.config, builder=_builder())
         if finished is not None:
             report.stage("Nothing has changed")
+            bench.accept(place.output)
             return finished
     if has_work_for_sandbox(plan, bench.store, named=access.layer_id):
         bench.executor.require()
@@ -98,6 +99,7 @@ def build(request: BuildRequest, bench: Workbench) -> Manifest:
         manifest = _manifest(request, lock, plan, artifacts, epoch_s=epoch_s)
         _write(staging / LOCK_NAME, encode_lock(lock))
         _write(staging / MANIFEST_NAME, encode_manifest(manifest))
+        bench.accept(staging)
     published.remember(manifest)
     return manifest
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -15,7 +16,11 @@ from bootsmith.store.fetch import Fetcher
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workbench:
-    """``files`` is the folder that relative paths of the config are relative to."""
+    """``files`` is the folder that relative paths of the config are relative to.
+
+    ``accept`` is shown the folder of a finished image before anybody else sees it, and raises
+    when the image must not be published.
+    """
 
     store: Store
     fetcher: Fetcher
@@ -25,3 +30,4 @@ class Workbench:
     files: Path
     now: datetime
     allow_unsigned: bool = False
+    accept: Callable[[Path], object] = lambda _: None

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,8 @@ class BuildOptions:
     over the config's, ``include`` adds packages to it.  ``lock_path`` builds from that lock.
     ``build_env`` names variables of this process that the build's commands get, too.
     ``executor`` is what runs package scripts and commands: ``namespace``, ``vm``, or what this
-    machine can have (``auto``).
+    machine can have (``auto``).  The image is published only if each of ``tests`` ends with
+    status 0 in it, booted.
     """
 
     preset: str | None = None
@@ -58,6 +60,7 @@ class BuildOptions:
     strict: bool = False
     build_env: tuple[str, ...] = ()
     executor: ExecutorName = "auto"
+    tests: tuple[str, ...] = ()
     cache_dir: Path | None = None
 
 
@@ -101,6 +104,7 @@ def build_image(
         files=folder,
         now=datetime.fromtimestamp(now_s(), UTC),
         allow_unsigned=options.allow_unsigned,
+        accept=partial(_try, options.tests, reporter),
     )
     request = BuildRequest(
         config=loaded,
@@ -111,6 +115,14 @@ def build_image(
         source_date_epoch=source_date_epoch(),
     )
     return build(request, workbench)
+
+
+def _try(tests: tuple[str, ...], reporter: Reporter, folder: Path) -> None:
+    if tests:
+        from bootsmith.sdk.trial import try_image  # most builds boot nothing
+
+        reporter.stage("Booting the image")
+        try_image(folder, commands=tests, reporter=reporter)
 
 
 def load_config(

@@ -3,32 +3,31 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Self
 
 from bootsmith.errors import ImageError, VMError
 from bootsmith.host.files import require_writable, user_path
 from bootsmith.model.reporter import Reporter, Silent
 from bootsmith.sdk.boot_files import BootFiles, files_by_name, files_of_image, selected_files
+from bootsmith.sdk.guest import Guest
 from bootsmith.sdk.image import Image
 from bootsmith.sdk.settings import cache_folder
-from bootsmith.sdk.vm_options import CommandResult, VMOptions, machine_spec
+from bootsmith.sdk.vm_options import VMOptions, machine_spec
 from bootsmith.vm.agent import Agent
-from bootsmith.vm.execution import ExecResult
 from bootsmith.vm.runner import StartOptions, start_machine
 from bootsmith.vm.running import RunningMachine
 
 if TYPE_CHECKING:
     from bootsmith.config.build_config import BuildConfig
-    from bootsmith.vm.execution import RunningCommand
+    from bootsmith.sdk.attached_vm import AttachedVM
     from bootsmith.vm.forwards import Forward
+    from bootsmith.vm.kept.machine import KeptMachine
 
-Sink: TypeAlias = Callable[[bytes], object]
 
-
-class VM:
+class VM(Guest):
     """A virtual machine with an image in it; use it as a context manager.
 
     ::
@@ -132,103 +131,39 @@ class VM:
                 self._machine = _started(self.files, self.options, self._checkpoint, self._reporter)
         return self
 
-    def exec(
-        self,
-        command: str | Sequence[str],
-        *,
-        env: Mapping[str, str] | None = None,
-        cwd: str | None = None,
-        stdin: bytes | Iterable[bytes] | None = None,
-        on_stdout: Sink | None = None,
-        on_stderr: Sink | None = None,
-        on_start: Callable[[RunningCommand], object] | None = None,
-        timeout_s: float | None = None,
-    ) -> CommandResult:
-        """Run a command: a text by ``/bin/sh -lc``, a sequence as its arguments.
+    def detach(self, *, name: str | None = None, image_name: str | None = None) -> AttachedVM:
+        """Boot a machine that runs on when this program has ended, and wait until it is ready.
 
-        With ``on_stdout`` and ``on_stderr`` output is handed over as it comes and is not
-        collected.  ``on_start`` is given the running command, to send it signals.  Raises
-        ``AgentError`` when the guest refuses, ``VMError`` when the machine does not run or the
-        command has not ended after ``timeout_s``; it is then killed.
+        ``VM.attach`` finds it again by its id or ``name``.  It is noted under ``image_name``,
+        by default the folder of its root file system.  Raises ``VMError`` for a name that is
+        taken, and what ``start`` raises.
         """
-        result = self._agent().exec(
-            command,
-            env=env,
-            cwd=cwd,
-            stdin=stdin,
-            on_stdout=on_stdout,
-            on_stderr=on_stderr,
-            on_start=on_start,
-            timeout_s=timeout_s,
+        from bootsmith.sdk.attached_vm import AttachedVM
+        from bootsmith.sdk.machines import machines, now_s
+
+        self.files.check_sizes()
+        record = machines().start(
+            machine_spec(self.files, self.options, checkpoint=self._checkpoint),
+            _start_options(self.options, self._reporter),
+            image=image_name or str(self.files.rootfs.absolute().parent),
+            name=name,
+            now_s=now_s(),
         )
-        return _told(result)
+        attached = AttachedVM(machines(), record)
+        _grow(self.options, attached.machine)
+        return attached
 
-    def shell(
-        self,
-        command: str | Sequence[str] | None = None,
-        *,
-        env: Mapping[str, str] | None = None,
-        cwd: str | None = None,
-    ) -> CommandResult:
-        """Hand this process's terminal to a command in the guest, by default a login shell.
+    @staticmethod
+    def attach(word: str) -> AttachedVM:
+        """The machine that was started with ``detach`` (``bootsmith run --detach``) and whose
+        name, id or beginning of its id is ``word``.
 
-        Returns when it ends; the terminal is then as it was before.  Raises ``HostError``
-        without a terminal, ``AgentError`` when the guest is gone.
+        Raises ``VMError`` when there is none, or it does not run.
         """
-        from bootsmith.host.terminal import Terminal
-        from bootsmith.vm.shell import LOGIN_SHELL, run_on_terminal
+        from bootsmith.sdk.attached_vm import AttachedVM
+        from bootsmith.sdk.machines import machines, now_s
 
-        agent = self._agent()
-        with Terminal() as screen:
-            return _told(run_on_terminal(agent, screen, command or LOGIN_SHELL, env=env, cwd=cwd))
-
-    def read_file(self, path: str, *, timeout_s: float | None = None) -> bytes:
-        """The content of a file.  Raises ``AgentError`` when it cannot be read."""
-        return b"".join(self._agent().read_file(path, timeout_s=timeout_s))
-
-    def write_file(
-        self, path: str, data: bytes | str | Iterable[bytes], *, timeout_s: float | None = None
-    ) -> None:
-        """Make or replace a file.  Raises ``AgentError`` when it cannot be written."""
-        content = data.encode() if isinstance(data, str) else data
-        self._agent().write_file(path, content, timeout_s=timeout_s)
-
-    def delete_file(
-        self,
-        path: str,
-        *,
-        recursive: bool = False,
-        missing_ok: bool = False,
-        timeout_s: float | None = None,
-    ) -> None:
-        """Delete a file, or with ``recursive`` a folder with all it holds.
-
-        Raises ``AgentError`` when that is impossible.
-        """
-        self._agent().delete_file(
-            path, recursive=recursive, missing_ok=missing_ok, timeout_s=timeout_s
-        )
-
-    def upload(self, source: str | Path, target: str, *, timeout_s: float | None = None) -> None:
-        """Copy a file or folder of this machine to the path ``target`` in the guest, with modes,
-        times and symbolic links; all of it belongs to the guest's root.
-
-        A folder that is there already keeps what else it holds.  Raises ``HostError`` for what
-        cannot be read, ``AgentError`` when the guest cannot take it.
-        """
-        from bootsmith.vm.transfer import upload
-
-        upload(self._agent(), user_path(source), target, timeout_s=timeout_s)
-
-    def download(self, source: str, target: str | Path, *, timeout_s: float | None = None) -> None:
-        """Copy a file or folder of the guest to the path ``target`` on this machine, likewise.
-
-        Whatever the guest sends, nothing is written outside of ``target``.  Raises
-        ``AgentError`` for what it cannot send, ``HostError`` for what cannot be written.
-        """
-        from bootsmith.vm.transfer import download
-
-        download(self._agent(), source, user_path(target), timeout_s=timeout_s)
+        return AttachedVM(machines(), machines().find(word, now_s=now_s()))
 
     def forward(self, guest_port: int, *, host_port: int = 0) -> Forward:
         """Lead a port of this machine's loopback to a port of the guest's.
@@ -323,34 +258,32 @@ def _files_of(
 def _started(
     files: BootFiles, options: VMOptions, checkpoint: Path | None, reporter: Reporter
 ) -> RunningMachine:
-    if options.console_log is not None:
-        require_writable(options.console_log)
-    machine = start_machine(
-        machine_spec(files, options, checkpoint=checkpoint),
-        StartOptions(
-            accelerator=options.accelerator,
-            boot_timeout_s=options.boot_timeout_s,
-            console_log=options.console_log,
-            state_folder=cache_folder() / "state",
-            reporter=reporter,
-        ),
-    )
-    if options.rootfs_size_bytes is not None:
-        from bootsmith.vm.growth import grow_root
-
-        try:
-            assert machine.agent is not None
-            grow_root(machine.agent)
-        except BaseException:
-            machine.kill()
-            raise
+    spec = machine_spec(files, options, checkpoint=checkpoint)
+    machine = start_machine(spec, _start_options(options, reporter))
+    _grow(options, machine)
     return machine
 
 
-def _told(result: ExecResult) -> CommandResult:
-    return CommandResult(
-        exit_code=result.exit_code,
-        stdout_bytes=result.stdout,
-        stderr_bytes=result.stderr,
-        signal=result.signal,
+def _start_options(options: VMOptions, reporter: Reporter) -> StartOptions:
+    if options.console_log is not None:
+        require_writable(options.console_log)
+    return StartOptions(
+        accelerator=options.accelerator,
+        boot_timeout_s=options.boot_timeout_s,
+        console_log=options.console_log,
+        state_folder=cache_folder() / "state",
+        reporter=reporter,
     )
+
+
+def _grow(options: VMOptions, machine: RunningMachine | KeptMachine) -> None:
+    if options.rootfs_size_bytes is None:
+        return
+    from bootsmith.vm.growth import grow_root
+
+    try:
+        assert machine.agent is not None
+        grow_root(machine.agent)
+    except BaseException:
+        machine.kill()
+        raise

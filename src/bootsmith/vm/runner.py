@@ -36,7 +36,8 @@ class StartOptions:
 
     ``accelerator`` ``None`` lets the evidence decide.  ``boot_timeout_s`` ``None`` is a default
     that depends on the accelerator.  ``console_log`` receives a copy of the console;
-    ``state_folder`` keeps what was learnt about this machine's acceleration.
+    ``state_folder`` keeps what was learnt about this machine's acceleration.  The start is given
+    up when ``is_wanted`` says no.
     """
 
     accelerator: Accelerator | None = None
@@ -45,6 +46,7 @@ class StartOptions:
     console_log: Path | None = None
     on_console: Callable[[bytes], object] | None = None
     state_folder: Path | None = None
+    is_wanted: Callable[[], bool] | None = None
     reporter: Reporter = field(default_factory=Silent)
 
 
@@ -183,6 +185,8 @@ def _await_ready(machine: RunningMachine, options: StartOptions) -> None:
     deadline = Deadline.after(timeout_s)
     trial = Deadline.after(options.first_output_timeout_s if machine.decision.on_trial else None)
     while not _has_come_up(machine, trial):
+        if options.is_wanted is not None and not options.is_wanted():
+            raise VMError("nobody wants the machine any more")
         if deadline.passed:
             raise BootTimeout(
                 f"the guest's agent did not answer within {timeout_s:g} s{machine.last_words()}",

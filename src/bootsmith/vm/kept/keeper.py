@@ -20,7 +20,7 @@ from bootsmith.host.listener import PathListener
 from bootsmith.host.owned_folder import OwnedFolder
 from bootsmith.host.paths import remove_file
 from bootsmith.host.rolling_log import RollingLog
-from bootsmith.host.signals import Terminated, end_main_thread, outlive_the_terminal
+from bootsmith.host.signals import Terminated, outlive_the_terminal
 from bootsmith.vm.kept.machine import STOP_REQUEST
 from bootsmith.vm.kept.order import Answers, Order, messages_from, receive_order
 from bootsmith.vm.kept.places import LOG_NAME, SOCKET_NAME
@@ -42,7 +42,10 @@ def main() -> None:
     answers = Answers(starter)
     try:
         keeper = Keeper(folder, receive_order(messages_from(starter)), answers)
-        _watch(starter, keeper)
+        # Whoever wants the machine may end before it runs; nothing more comes from there.
+        threading.Thread(
+            target=keeper.await_end_of, args=(starter,), name="bootsmith-starter", daemon=True
+        ).start()
         keeper.start()
     except (BootsmithError, Terminated) as error:
         folder.remove()
@@ -52,18 +55,6 @@ def main() -> None:
         return
     starter.hang_up()
     keeper.keep()
-
-
-def _watch(starter: Channel, keeper: Keeper) -> None:
-    """End when the process that wants a machine ends before it has one."""
-
-    def wait() -> None:
-        while starter.receive():
-            pass
-        if not keeper.has_started:
-            end_main_thread()
-
-    threading.Thread(target=wait, name="bootsmith-starter", daemon=True).start()
 
 
 class Keeper:
@@ -76,7 +67,7 @@ class Keeper:
         self._log = RollingLog(folder.path / LOG_NAME)
         self._stop_within_s: float | None = None
         self._wanted = threading.Event()
-        self.has_started = False
+        self._is_wanted = True
         self._record: Record
         self._machine: RunningMachine
         self._relay: Relay
@@ -84,15 +75,25 @@ class Keeper:
 
     def start(self) -> None:
         """Boot, be reachable, and say so.  Raises what the machine fails with."""
-        options = replace(self._order.options, reporter=self._answers, on_console=self._log.append)
+        options = replace(
+            self._order.options,
+            reporter=self._answers,
+            on_console=self._log.append,
+            is_wanted=lambda: self._is_wanted,
+        )
         self._machine = start_machine(self._order.spec, options)
         try:
             self._open()
-            self.has_started = True
             self._answers.ready()
         except BaseException:
             self._machine.kill()
             raise
+
+    def await_end_of(self, starter: Channel) -> None:
+        """Give the start up when the process that wants the machine ends."""
+        while starter.receive():
+            pass
+        self._is_wanted = False
 
     def keep(self) -> None:
         """Serve until the machine ends or is to end, and leave nothing behind but why it did."""
@@ -125,7 +126,7 @@ class Keeper:
             keeper_pid=own_pid(),
             qemu_pid=machine.pid,
             accelerator=str(machine.spec.accelerator),
-            cpus=machine.spec.cpus,
+            cpus=machine.spec.cpus or machine.spec.accelerator.default_cpus,
         )
         write_record(self._folder.path, self._record)
         for name, work in (("clients", self._take_clients), ("machine", self._await_machine)):

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bootsmith.errors import HostError, VMError
-from bootsmith.host.background import start_in_background
+from bootsmith.host.background import kill_process, start_in_background
 from bootsmith.host.channel import Channel
 from bootsmith.host.files import read_whole
 from bootsmith.host.listener import connect
@@ -118,6 +118,22 @@ class Machines:
                 hint=f"its keeper has the process id {record.keeper_pid}; "
                 f"to end both: bootsmith stop --kill {record.label}",
             ) from error
+
+    def kill(self, record: Record) -> None:
+        """Pull the plug of a machine, whose keeper is killed when it does not answer."""
+        try:
+            with self.connect(record) as machine:
+                machine.kill()
+        except VMError:
+            if record.keeper_pid is None:
+                raise
+            # The record was found with an owner, so that is whose process id it names; its
+            # guardian ends QEMU.
+            kill_process(record.keeper_pid)
+            folder = OwnedFolder.take_over(self.folder / record.id)
+            if folder is not None:
+                with folder:
+                    folder.remove()
 
     def log(self, record: Record) -> Iterator[bytes]:
         """What a machine that has ended had printed on its console."""

@@ -15,7 +15,7 @@ import threading
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from bootsmith.errors import AgentError, VMError
+from bootsmith.errors import AgentError, BootsmithError
 from bootsmith.host.channel import Channel
 from bootsmith.vm.cbor import Value
 from bootsmith.vm.execution import abandon
@@ -199,7 +199,7 @@ class _Client:
         def run() -> None:
             try:
                 service(conversation)
-            except VMError as error:
+            except BootsmithError as error:
                 self.refuse(conversation.request.id, "machine_failed", str(error))
 
         threading.Thread(target=run, name="bootsmith-service", daemon=True).start()
