@@ -101,6 +101,15 @@ def test_a_damaged_record_is_made_again(tmp_path: Path, text: bytes) -> None:
     assert not record.exists()
 
 
+def test_a_folder_in_a_records_place_gives_way(tmp_path: Path) -> None:
+    store, key = Store(tmp_path), Digest.of(b"input")
+    (tmp_path / "derived" / "kind" / key.hex / "deeper").mkdir(parents=True)
+    assert store.derived("kind", key) is None
+    made = store.add_blob([b"output"])
+    store.record_derived("kind", key, made)
+    assert store.derived("kind", key) == made
+
+
 def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
     blobs = Store(tmp_path).blobs
     mine = blobs.staging_path()

@@ -54,7 +54,7 @@ def fetcher(tmp_path: Path, reporter: Silent | None = None, *, offline: bool = F
 def leftovers(tmp_path: Path) -> list[str]:
     return [
         path.name
-        for folder in ("partial", "blobs/staging")
+        for folder in ("partial", "blobs/staging", "locks")
         for path in (tmp_path / "store" / folder).glob("*")
     ]
 
@@ -148,6 +148,8 @@ def test_a_continued_download_with_a_wrong_half_is_fetched_whole_once(tmp_path: 
         fetching.fetch([blob(server.url + "a")])
         assert fetching.store.has(Digest.of(DATA))
     assert len(reporter.warnings) == 1
+    assert reporter.arrived == reporter.total == len(DATA)
+    assert leftovers(tmp_path) == []
 
 
 def test_the_next_address_is_tried(tmp_path: Path) -> None:
@@ -156,6 +158,17 @@ def test_the_next_address_is_tried(tmp_path: Path) -> None:
         fetching.fetch([blob(server.url + "gone", server.url + "b")])
         assert server.paths() == ["gone", "b"]
         assert fetching.store.has(Digest.of(DATA))
+
+
+def test_a_mirror_with_other_bytes_is_told_before_the_next_is_asked(tmp_path: Path) -> None:
+    reporter = Counting()
+    with serve({"a": DATA, "b": DATA}) as server:
+        server.fail_always("a", Fault(replace_with=b"x" * len(DATA)))
+        fetcher(tmp_path, reporter).fetch([blob(server.url + "a", server.url + "b")])
+    (warning,) = reporter.warnings
+    assert f"{server.url}a is not what it should be" in warning
+    assert warning.endswith("trying the next address")
+    assert reporter.arrived == reporter.total
 
 
 @pytest.mark.parametrize(("status", "kind"), [(404, FetchError), (403, AuthError)])

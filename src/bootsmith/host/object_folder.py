@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import shutil
 import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -124,7 +125,7 @@ class RecordFolder:
         path = self._root / key
         try:
             return path.read_bytes()
-        except FileNotFoundError:
+        except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
             return None
         except OSError as error:
             raise host_error(error, "read", path) from error
@@ -135,6 +136,8 @@ class RecordFolder:
         ensure_folder(path.parent)
         try:
             staging.write_bytes(data)
+            if path.is_dir():
+                shutil.rmtree(path)  # whoever put it there: everything here can be made again
             staging.replace(path)
         except OSError as error:
             staging.unlink(missing_ok=True)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import lzma
 import struct
-import sys
 import zlib
 from collections.abc import Callable
 from enum import Enum
@@ -18,11 +17,7 @@ import lz4.block
 
 from bootsmith.errors import ConfigError, Problem
 from bootsmith.model.streams import ByteSink, ByteSource, chunks
-
-if sys.version_info >= (3, 14):
-    from compression import zstd
-else:
-    from backports import zstd
+from bootsmith.model.zstd import zstd
 
 LZ4_LEGACY_MAGIC = struct.pack("<I", 0x184C2102)
 LZ4_LEGACY_BLOCK_BYTES = 8 << 20  # the kernel's buffer: every block but the last is this long

@@ -8,7 +8,6 @@ from __future__ import annotations
 import bz2
 import lzma
 import struct
-import sys
 import zlib
 from typing import Protocol
 
@@ -17,11 +16,7 @@ import lz4.frame
 
 from bootsmith.errors import ArchiveError
 from bootsmith.image.compression import LZ4_LEGACY_BLOCK_BYTES, LZ4_LEGACY_MAGIC
-
-if sys.version_info >= (3, 14):
-    from compression import zstd
-else:
-    from backports import zstd
+from bootsmith.model.zstd import zstd
 
 DECOMPRESSED_MAX_BYTES = 1 << 30
 

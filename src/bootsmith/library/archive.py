@@ -6,7 +6,6 @@ not unpacked, and one that holds links or devices is refused as a whole.
 
 from __future__ import annotations
 
-import sys
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -25,16 +24,12 @@ from bootsmith.manifest.manifest import MANIFEST_NAME, Manifest, decode_manifest
 from bootsmith.model.digest import Digest
 from bootsmith.model.guest_path import GuestPath, display, guest_path
 from bootsmith.model.streams import ByteSource
+from bootsmith.model.zstd import zstd
 from bootsmith.sources.debian.inflate import inflated
 from bootsmith.tree.contents import content_chunks, read_content
 from bootsmith.tree.entry import BlobSlice, Directory, Member, Metadata, RegularFile
 from bootsmith.tree.tar_reader import read_tar
 from bootsmith.tree.tar_writer import tar_chunks
-
-if sys.version_info >= (3, 14):
-    from compression import zstd
-else:
-    from backports import zstd
 
 _SUFFIXES = {None: "", "gzip": ".gz", "xz": ".xz", "zstd": ".zst", "lzma": ".lzma"}
 _MAGIC_BYTES = 8

@@ -107,7 +107,10 @@ class Fetcher:
                     self._fetch_patiently(blob, url)
                 except FetchError as error:
                     failures.append(error)
-                    self.reporter.detail(f"{error}")
+                    if isinstance(error, IntegrityError) and url != blob.urls[-1]:
+                        self.reporter.warning(f"{error}; trying the next address")
+                    else:
+                        self.reporter.detail(f"{error}")
                 else:
                     return
             raise _worst(failures)
@@ -125,7 +128,12 @@ class Fetcher:
                 return
 
     def _transfer(self, blob: _Download, url: str) -> None:
-        partial = PartialFile(self.store.root / "partial" / blob.key.hex)
+        if not self._transfer_once(blob, url):
+            self._transfer_once(blob, url)  # from its beginning: now it is right, or raises
+
+    def _transfer_once(self, blob: _Download, url: str) -> bool:
+        """Whether what came was right; not so for one that was continued, and is now removed."""
+        partial = self.store.partial(blob.key)
         counted = 0
         try:
             if partial.size_bytes >= blob.size_bytes:
@@ -147,7 +155,9 @@ class Fetcher:
                         break
             partial.close()
             _check_complete(partial, blob, url)
-            self._accept(partial, blob, url, continued=continued > 0)
+            accepted = self._accept(partial, blob, url, continued=continued > 0)
+            if not accepted:
+                self.reporter.transferred(-counted)
         except FetchError as error:
             self.reporter.transferred(-counted)
             if error.status == _RANGE_NOT_SATISFIABLE:
@@ -156,8 +166,9 @@ class Fetcher:
             raise
         finally:
             partial.close()
+        return accepted
 
-    def _accept(self, partial: PartialFile, blob: _Download, url: str, *, continued: bool) -> None:
+    def _accept(self, partial: PartialFile, blob: _Download, url: str, *, continued: bool) -> bool:
         found = partial.descriptor()
         try:
             check_descriptor(found, blob.expecting(found), url=url)
@@ -167,11 +178,11 @@ class Fetcher:
                 raise
             # The two halves may stem from different answers; the whole must be right.
             self.reporter.warning(f"{error}; fetching all of it again")
-            self._transfer(blob, url)
-        else:
-            self.store.blobs.adopt(partial.path, found)
-            if blob.admit is not None:
-                blob.admit(found)
+            return False
+        self.store.blobs.adopt(partial.path, found)
+        if blob.admit is not None:
+            blob.admit(found)
+        return True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

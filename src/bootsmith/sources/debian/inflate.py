@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import lzma
-import sys
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol, cast
@@ -11,11 +10,7 @@ from typing import Protocol, cast
 from isal import isal_zlib
 
 from bootsmith.errors import ArchiveError
-
-if sys.version_info >= (3, 14):
-    from compression import zstd
-else:
-    from backports import zstd
+from bootsmith.model.zstd import zstd
 
 _GZIP = 16 + zlib.MAX_WBITS
 
