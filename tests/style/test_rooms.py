@@ -20,6 +20,7 @@ ON_PATHS = {
     "rmdir", "samefile", "stat", "symlink_to", "touch", "unlink", "write_bytes", "write_text",
 }  # fmt: skip
 ARGUMENTS_ON_PATHS = {"home": 0, "rename": 1, "replace": 1, "resolve": 0}
+NO_PATHS = {"distribution"}
 
 
 def files_outside_host() -> list[Path]:
@@ -61,6 +62,8 @@ def offences(source: str) -> list[str]:
 
 def _is_on_a_path(node: ast.AST) -> bool:
     if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
+        return False
+    if isinstance(node.func.value, ast.Name) and node.func.value.id in NO_PATHS:
         return False
     method = node.func.attr
     return method in ON_PATHS or ARGUMENTS_ON_PATHS.get(method) == len(node.args)

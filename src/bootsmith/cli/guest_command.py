@@ -11,6 +11,7 @@ import click
 from bootsmith.cli.notes import Notes
 from bootsmith.errors import AgentError, ConfigError
 from bootsmith.host.environment import environment
+from bootsmith.host.paths import exists
 from bootsmith.host.signal_forwarding import ForwardedSignals
 from bootsmith.host.standard_streams import (
     STDERR,
@@ -157,4 +158,4 @@ def _sender(running: RunningCommand) -> Callable[[int], None]:
 
 
 def _looks_like_an_image(word: str) -> bool:
-    return "/" in word or Path(word).exists()
+    return "/" in word or exists(Path(word))

@@ -18,6 +18,7 @@ from bootsmith.cli.guest_command import (
 from bootsmith.cli.machine_options import machine_options
 from bootsmith.cli.notes import Notes, booting
 from bootsmith.errors import ConfigError, VMError
+from bootsmith.host.paths import exists, is_folder
 from bootsmith.sdk.vm_options import VMOptions
 from bootsmith.vm.checkpoint import build_id_of
 from bootsmith.vm.shell import LOGIN_SHELL
@@ -72,9 +73,9 @@ def command(
 
 def _require_replaceable(output: Path) -> None:
     """Found out before anything is run: a checkpoint may be replaced, another file not."""
-    if not output.parent.is_dir():
+    if not is_folder(output.parent):
         raise ConfigError(f"the folder {output.parent} does not exist", hint="make it first")
-    if output.exists():
+    if exists(output):
         try:
             build_id_of(output)
         except VMError as error:

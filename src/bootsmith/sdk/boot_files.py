@@ -7,6 +7,7 @@ from pathlib import Path
 
 from bootsmith.errors import ArchiveError, ImageError
 from bootsmith.host.files import FileSource, is_plain_file, read_whole, sha256_of_file, user_path
+from bootsmith.host.paths import exists
 from bootsmith.manifest.manifest import INITRAMFS_NAME, KERNEL_NAME, MANIFEST_NAME, ROOTFS_NAME
 from bootsmith.model.arch import Arch
 from bootsmith.sdk.image import Image
@@ -74,7 +75,7 @@ def selected_files(selector: str | Path | None) -> BootFiles:
     Raises ``ImageError`` when there is none.
     """
     folder = default_image_folder() if selector is None else user_path(selector)
-    if selector is not None and not (folder / MANIFEST_NAME).exists():
+    if selector is not None and not exists(folder / MANIFEST_NAME):
         from bootsmith.sdk.selecting import select  # the library; a folder does without it
 
         folder = select(selector).folder
@@ -97,7 +98,7 @@ def files_of_folder(folder: Path) -> BootFiles:
 
     Raises ``ImageError`` when they are not all there.
     """
-    if (folder / MANIFEST_NAME).exists() or not (folder / KERNEL_NAME).exists():
+    if exists(folder / MANIFEST_NAME) or not exists(folder / KERNEL_NAME):
         return files_of_image(Image.open(folder))
     paths = [folder / name for name in (KERNEL_NAME, INITRAMFS_NAME, ROOTFS_NAME)]
     missing = [path.name for path in paths if not is_plain_file(path)]

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bootsmith.errors import ImageError, ImageNotFound
+from bootsmith.host.paths import is_folder
 from bootsmith.sdk.boot_files import BootFiles, files_of_folder
 from bootsmith.sdk.selecting import select
 from bootsmith.sdk.settings import image_folders
@@ -21,7 +22,7 @@ def files_with_build_id(build_id: str, *, near: Path) -> BootFiles:
     except ImageNotFound:
         searched = ["the library"]
     for folder in dict.fromkeys(_candidates(near)):
-        if folder.is_dir():
+        if is_folder(folder):
             searched.append(str(folder))
             files = _files_or_none(folder)
             if files is not None and files.build_id() == build_id:

@@ -21,6 +21,7 @@ from typing import IO, cast
 from bootsmith.errors import AgentError, HostError, VMError
 from bootsmith.host.files import FileSource, iter_file
 from bootsmith.host.folder_entries import FolderEntry, folder_entries
+from bootsmith.host.paths import is_folder
 from bootsmith.host.tree_writer import TreeWriter
 from bootsmith.vm.agent import Agent
 from bootsmith.vm.execution import Command, RunningCommand, Stream
@@ -44,7 +45,7 @@ def upload(agent: Agent, source: Path, target: str, *, timeout_s: float | None =
     root.  Raises ``HostError`` for what cannot be read, ``VMError`` when the guest cannot take it.
     """
     place = _guest_path(target)
-    folder, name = (place, ".") if source.is_dir() else (place.parent, place.name)
+    folder, name = (place, ".") if is_folder(source) else (place.parent, place.name)
     if not name:
         raise VMError(f"a file cannot be uploaded as {target}", hint="name the file it becomes")
     result = agent.exec(
