@@ -1,0 +1,237 @@
+"""Alpine images: from a mirror on loopback to a guest that answers, the same bytes each time."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from bootsmith.host.namespaces import namespace_support
+from bootsmith.sdk.image import Image
+from bootsmith.sdk.vm import VM
+from tests.support.alpine_mirrors import AlpineMirror, generated_mirror, real_mirror
+from tests.support.debian_images import bootsmith
+from tests.support.http_server import Fault
+from tests.support.judges import judge, require, unavailable
+from tests.support.ordinary_user import ordinary_user
+
+pytestmark = [
+    pytest.mark.network,  # where the kernel is not cached yet
+    pytest.mark.boot,
+    pytest.mark.xdist_group("alpine-build"),  # one image for all of them
+]
+
+COMMANDS = ["mkdir -p /opt/made", "apk info | sort > /opt/made/packages"]
+_BUILD = """
+import sys
+from pathlib import Path
+from bootsmith.cli.main import main
+sys.argv = ["bootsmith", "build", *sys.argv[1:]]
+main()
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A mirror, a config for it, and the image that was made."""
+
+    mirror: AlpineMirror
+    config: Path
+    image: Path
+    store: Path
+
+    def build(self, config: Path, output: Path, *words: str | Path) -> tuple[int, str]:
+        """The exit status of ``bootsmith build`` and what it said."""
+        env = {"BOOTSMITH_CACHE_DIR": str(self.store)}
+        done = bootsmith("build", "-c", config, "-o", output, *words, env=env)
+        return done.returncode, (done.stdout + done.stderr).decode()
+
+
+@pytest.fixture(scope="module", params=["generated", "real"])
+def built(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Built]:
+    if namespace_support().kind == "none":
+        unavailable(namespace_support().reason)
+    folder = tmp_path_factory.mktemp(request.param)
+    offered = {"generated": generated_mirror, "real": real_mirror}[request.param]
+    wanted = {
+        "generated": ("linux-virt", "hello"),
+        "real": ("linux-virt", "alpine-base", "openssh"),
+    }
+    with offered(folder / "mirror") as mirror:
+        config = mirror.config(*wanted[request.param], postBuild={"commands": COMMANDS})
+        made = Built(mirror, config, folder / "image", folder / "store")
+        status, said = made.build(config, made.image)
+        assert status == 0, said
+        yield made
+
+
+@pytest.fixture(scope="module")
+def vm(built: Built) -> Iterator[VM]:
+    require("qemu-system-x86_64")
+    with VM(Image.open(built.image)) as running:
+        yield running
+
+
+def test_it_boots_and_has_what_was_asked_for(built: Built, vm: VM) -> None:
+    assert "ID=alpine" in vm.exec("cat /etc/os-release").stdout
+    installed = vm.exec("apk info 2>/dev/null | sort").stdout.split()
+    assert {"alpine-baselayout", "busybox", "linux-virt"} <= set(installed)
+    assert vm.exec("cat /opt/made/packages").stdout.split() == installed
+    if "hello" in installed:
+        assert vm.exec("hello").stdout == "hello from 4711\n"
+    else:
+        assert "OpenSSH_9.6" in vm.exec("sshd -V 2>&1").stdout
+        assert vm.exec("apk audit --system 2>/dev/null").stdout == ""
+        assert "OK: " in vm.exec("apk fix --simulate --no-network 2>/dev/null").stdout
+
+
+def test_the_kernels_modules_are_there_once(vm: VM) -> None:
+    release = vm.exec("uname -r").stdout.strip()
+    assert vm.exec("ls /lib/modules").stdout.split() == [release]
+    found = vm.exec("find /lib/modules -name 'loop.ko*'").stdout.split()
+    assert len(found) == 1
+    assert vm.exec(["insmod", found[0]]).exit_code == 0
+
+
+@pytest.mark.judge
+def test_the_root_file_system_has_nothing_to_repair(built: Built) -> None:
+    judge("e2fsck", "-fn", built.image / "rootfs.ext4")
+
+
+def test_the_lock_names_every_input(built: Built) -> None:
+    lock = json.loads((built.image / "bootsmith.lock.json").read_text())
+    assert lock["distro"] == "alpine"
+    assert all(one["signedBy"] for one in lock["repositories"])
+    assert "127.0.0.1" not in json.dumps(lock)
+    for one in (*lock["packages"], lock["kernel"]):
+        data = built.mirror.server.files[one["path"]]
+        assert one["digest"] == f"sha256:{hashlib.sha256(data).hexdigest()}"
+
+
+def test_nothing_is_done_twice(built: Built) -> None:
+    assert "Nothing has changed" in built.build(built.config, built.image)[1]
+
+
+def test_a_lock_is_enough_and_nobody_is_asked(built: Built, tmp_path: Path) -> None:
+    asked = len(built.mirror.server.requests)
+    lock = built.image / "bootsmith.lock.json"
+    status, said = built.build(built.config, tmp_path / "image", "--lock", lock)
+    assert status == 0, said
+    assert len(built.mirror.server.requests) == asked
+    assert digests(tmp_path / "image") == digests(built.image)
+
+
+@pytest.mark.root
+def test_another_user_and_store_make_the_same_bytes(built: Built, tmp_path: Path) -> None:
+    with ordinary_user("bootsmith-alpine") as user:
+        if user.name is None:
+            pytest.skip("needs root, to be two users")
+        built.mirror.folder.chmod(0o755)
+        home = Path(
+            user.run(
+                "from pathlib import Path; print(Path('~').expanduser())",
+                env={"HOME": f"/home/{user.name}"},
+            ).stdout.strip()
+        )
+        config = home / "config.json"
+        fields = json.loads(built.config.read_text())
+        fields["alpine"]["keys"] = [str(home / name) for name in fields["alpine"]["keys"]]
+        config.write_text(json.dumps(fields))
+        for name in fields["alpine"]["keys"]:
+            Path(name).write_bytes((built.mirror.folder / Path(name).name).read_bytes())
+        done = user.run(
+            _BUILD, "-c", config, "-o", home / "image", umask=0o077,
+            env={"HOME": str(home), "TZ": "Asia/Kathmandu", "LC_ALL": "C"},
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+        made = digests(home / "image")
+    ours = digests(built.image)
+    # The config, which names the keys' places, stands in the manifest.
+    assert {**made, "manifest.json": ""} == {**ours, "manifest.json": ""}
+
+
+def test_a_misspelt_package_stops_before_anything_is_fetched(built: Built, tmp_path: Path) -> None:
+    config = built.mirror.config("linux-virt", "busibox", name="misspelt.json")
+    asked = len(built.mirror.server.requests)
+    status, said = built.build(config, tmp_path / "image")
+    assert status == 1
+    assert "did you mean busybox" in said
+    assert not [one for one in built.mirror.server.paths()[asked:] if one.endswith(".apk")]
+    assert not (tmp_path / "image").exists()
+
+
+@pytest.mark.parametrize(
+    ("alpine", "says"),
+    [
+        ({"repositories": ["main", "no-such"]}, ("no-such", "has no index for x86_64")),
+        ({"mirror": "http://127.0.0.1:1/alpine"}, ("cannot be reached", "--preset debian")),
+        ({"keys": []}, ("not signed by a trusted key",)),
+        (
+            {"kernelPackage": "linux-vrt"},
+            ("no kernel package linux-vrt", "did you mean linux-virt"),
+        ),
+        ({"kernelImage": "vmlinuz-lts"}, ("no boot/vmlinuz-lts", "boot/vmlinuz-virt")),
+    ],
+    ids=["index", "mirror", "key", "kernel-package", "kernel-image"],
+)
+def test_what_cannot_be_had_is_said(
+    built: Built, alpine: dict[str, object], says: tuple[str, ...], tmp_path: Path
+) -> None:
+    config = built.mirror.config("linux-virt", name="bad.json", alpine=alpine)
+    status, said = built.build(config, tmp_path / "image")
+    assert status == 1
+    for text in says:
+        assert text in said
+    assert not (tmp_path / "image").exists()
+
+
+def test_a_tampered_package_is_refused(built: Built, tmp_path: Path) -> None:
+    lock = json.loads((built.image / "bootsmith.lock.json").read_text())
+    path = next(one["path"] for one in lock["packages"] if one["name"] == "busybox")
+    good = built.mirror.server.files[path]
+    built.mirror.server.fail_always(path, Fault(replace_with=good[:-9] + b"x" + good[-8:]))
+    try:
+        other = Built(built.mirror, built.config, built.image, tmp_path / "store")
+        status, said = other.build(built.config, tmp_path / "image")
+        assert (status, "busybox" in said) == (1, True), said
+        locked = other.build(
+            built.config, tmp_path / "image", "--lock", built.image / "bootsmith.lock.json"
+        )
+        assert (locked[0], "sha256:" in locked[1]) == (1, True), locked[1]
+    finally:
+        built.mirror.server.heal()
+
+
+def test_a_kernel_that_is_not_installed_brings_its_modules(built: Built, tmp_path: Path) -> None:
+    config = built.mirror.config(name="without.json", kernel={"modules": "default"})
+    status, said = built.build(config, tmp_path / "image")
+    assert status == 0, said
+    listed = judge("debugfs", "-R", "ls -p /lib/modules", tmp_path / "image/rootfs.ext4")
+    assert "cloud" in listed
+    assert "vmlinuz" not in judge("debugfs", "-R", "ls -p /boot", tmp_path / "image/rootfs.ext4")
+
+
+def test_packages_for_the_initramfs(built: Built, tmp_path: Path) -> None:
+    config = built.mirror.config(
+        "linux-virt", name="initramfs.json", alpine={"initramfsPackages": ["busybox"]}
+    )
+    status, said = built.build(config, tmp_path / "image")
+    assert status == 0, said
+    packed = (tmp_path / "image/initramfs.cpio.lz4").stat().st_size
+    assert packed > (built.image / "initramfs.cpio.lz4").stat().st_size + 200_000
+    with VM(Image.open(tmp_path / "image")) as running:
+        assert running.exec("true").exit_code == 0
+
+
+def digests(folder: Path) -> dict[str, str]:
+    found = {}
+    for path in sorted(folder.iterdir()):
+        with path.open("rb") as file:
+            found[path.name] = hashlib.file_digest(file, "sha256").hexdigest()
+    return found
