@@ -28,7 +28,12 @@ class OrdinaryUser:
     python: Path
 
     def run(
-        self, code: str, *words: str | Path, env: Mapping[str, str] | None = None, umask: int = 0o22
+        self,
+        code: str,
+        *words: str | Path,
+        env: Mapping[str, str] | None = None,
+        umask: int = 0o22,
+        timeout_s: float = 600,
     ) -> subprocess.CompletedProcess[str]:
         """Run Python code as this user, with the same packages as the tests."""
         packages = sysconfig.get_path("purelib")
@@ -48,7 +53,7 @@ class OrdinaryUser:
             cwd="/",
             capture_output=True,
             text=True,
-            timeout=600,
+            timeout=timeout_s,
             check=False,
         )
 
