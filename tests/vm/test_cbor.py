@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bootsmith.errors import AgentError
-from bootsmith.vm.cbor import MAX_DEPTH, decode
+from bootsmith.vm.cbor import MAX_DEPTH, decode, encode
 
 _INTEGERS = st.integers(min_value=-(2**64), max_value=2**64 - 1)
 _LEAVES = st.none() | st.booleans() | _INTEGERS | st.binary() | st.text()
@@ -81,3 +81,13 @@ def test_every_cut_is_noticed(value: Any, data: st.DataObject) -> None:
     encoded = cbor2.dumps(value)
     with pytest.raises(AgentError):
         decode(encoded[: data.draw(st.integers(0, len(encoded) - 1))])
+
+
+@given(_VALUES)
+def test_writes_what_another_library_writes(value: Any) -> None:
+    assert encode(value) == cbor2.dumps(value)
+
+
+def test_a_number_that_has_no_form() -> None:
+    with pytest.raises(OverflowError):
+        encode(1 << 64)

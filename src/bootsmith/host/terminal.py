@@ -89,7 +89,8 @@ class Terminal:
         self._saved = termios.tcgetattr(self._input)
         if threading.current_thread() is threading.main_thread():
             self._saved_handler = signal.signal(signal.SIGWINCH, self._on_resize)
-        tty.setraw(self._input)
+        # What was typed while the other side was not there yet is for it.
+        tty.setraw(self._input, termios.TCSADRAIN)
         return self
 
     def __exit__(self, *_: object) -> None:

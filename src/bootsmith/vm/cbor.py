@@ -1,12 +1,14 @@
-"""The part of CBOR (RFC 8949) that the guest agent speaks, read strictly.
+"""The part of CBOR (RFC 8949) that the guest agent speaks, written plainly and read strictly.
 
 Integers, byte strings, text, arrays, maps with text keys, booleans and null, all of definite
 length and nested at most 64 deep.  A general decoder would turn a hostile guest's tags into
-dates, fractions and regular expressions; this one has no such doors.
+dates, fractions and regular expressions; this one has no such doors.  (A general encoder would
+cost every start the import of the modules for all these.)
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
 from bootsmith.errors import AgentError
@@ -15,7 +17,45 @@ Value: TypeAlias = "int | bytes | str | bool | list[Value] | dict[str, Value] | 
 
 MAX_DEPTH = 64
 
+_CONSTANTS: dict[bool | None, bytes] = {False: b"\xf4", True: b"\xf5", None: b"\xf6"}
 _SIMPLE: dict[int, bool | None] = {20: False, 21: True, 22: None}
+
+
+def encode(value: Value | Mapping[str, Value]) -> bytes:
+    """The bytes of ``value``, each head as short as it can be."""
+    parts: list[bytes] = []
+    _append(parts, value)
+    return b"".join(parts)
+
+
+def _append(parts: list[bytes], value: Value | Mapping[str, Value] | Sequence[Value]) -> None:
+    if value is None or isinstance(value, bool):
+        parts.append(_CONSTANTS[value])
+    elif isinstance(value, int):
+        parts.append(_head(0, value) if value >= 0 else _head(1, -1 - value))
+    elif isinstance(value, bytes):
+        parts += (_head(2, len(value)), value)
+    elif isinstance(value, str):
+        text = value.encode()
+        parts += (_head(3, len(text)), text)
+    elif isinstance(value, Mapping):
+        parts.append(_head(5, len(value)))
+        for key, item in value.items():
+            _append(parts, key)
+            _append(parts, item)
+    else:
+        parts.append(_head(4, len(value)))
+        for item in value:
+            _append(parts, item)
+
+
+def _head(major: int, number: int) -> bytes:
+    if number < 24:
+        return bytes((major << 5 | number,))
+    for info, size in ((24, 1), (25, 2), (26, 4), (27, 8)):
+        if number < 1 << 8 * size:
+            return bytes((major << 5 | info,)) + number.to_bytes(size, "big")
+    raise OverflowError(f"{number} is too large for CBOR")
 
 
 def decode(data: bytes | memoryview) -> Value:

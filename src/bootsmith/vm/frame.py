@@ -10,10 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-import cbor2
-
 from bootsmith.errors import AgentError
-from bootsmith.vm.cbor import Value, decode
+from bootsmith.vm.cbor import Value, decode, encode
 
 MAX_FRAME_BYTES = 4 << 20
 VERSION = 1
@@ -64,9 +62,7 @@ class Message:
 
 def encode_frame(message: Message) -> bytes:
     """The bytes on the wire.  Raises ``AgentError`` when they exceed the limit of a frame."""
-    body: bytes = cbor2.dumps(
-        {"v": VERSION, "t": message.kind, "id": message.id, "p": message.payload}
-    )
+    body = encode({"v": VERSION, "t": message.kind, "id": message.id, "p": dict(message.payload)})
     if len(body) > MAX_FRAME_BYTES:
         raise AgentError(
             f"a {message.kind} of {len(body)} bytes exceeds a frame ({MAX_FRAME_BYTES} bytes)",
