@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bootsmith.errors import VMError
+from bootsmith.errors import AgentError, HostError, VMError
 from bootsmith.host.files import sha256_of_file
 from bootsmith.sdk.image import Image
 from bootsmith.sdk.vm import VM
@@ -76,6 +76,53 @@ def test_the_network_has_an_address_and_a_name_server(vm: VM) -> None:
         "10.0.2.15" in vm.exec("cat /proc/net/fib_trie").stdout
     )
     assert "nameserver 10.0.2.3" in vm.exec("cat /etc/resolv.conf").stdout
+
+
+def test_files_there_and_back(vm: VM) -> None:
+    vm.write_file("/root/note", "zażółć\n")
+    assert vm.exec("cat /root/note").stdout == "zażółć\n"
+    vm.write_file("/root/note", (bytes([number]) * 100_000 for number in range(10)))
+    assert vm.read_file("/root/note") == b"".join(bytes([n]) * 100_000 for n in range(10))
+    vm.delete_file("/root/note")
+    vm.delete_file("/root/note", missing_ok=True)
+    with pytest.raises(AgentError):
+        vm.read_file("/root/note")
+
+
+def test_trees_there_and_back(vm: VM, tmp_path: Path) -> None:
+    source = tmp_path / "tree"
+    (source / "bin").mkdir(parents=True)
+    (source / "bin" / "hello").write_text("#!/bin/sh\necho hello from $0\n")
+    (source / "bin" / "hello").chmod(0o755)
+    (source / "link").symlink_to("bin/hello")
+    vm.upload(source, "/opt/new/tree")
+    assert vm.exec("/opt/new/tree/link").stdout == "hello from /opt/new/tree/link\n"
+    assert vm.exec("stat -c %u:%g:%a /opt/new/tree/bin/hello").stdout == "0:0:755\n"
+    vm.exec("ln -s nowhere /opt/new/tree/more")
+    vm.download("/opt/new/tree", tmp_path / "back")
+    assert (tmp_path / "back" / "bin" / "hello").stat().st_mode & 0o777 == 0o755
+    assert (tmp_path / "back" / "more").readlink() == Path("nowhere")
+
+
+def test_a_full_disk_is_an_error_and_the_machine_goes_on(vm: VM, tmp_path: Path) -> None:
+    vm.exec("mkdir -p /mnt/small && mount -t tmpfs -o size=1m none /mnt/small")
+    with pytest.raises(AgentError, match="no space left") as caught:
+        vm.write_file("/mnt/small/file", bytes(2 << 20))
+    assert caught.value.code == "file_write_failed"
+    (tmp_path / "large").write_bytes(bytes(range(256)) * (8 << 10))
+    with pytest.raises(AgentError, match=r"[Nn]o space"):
+        vm.upload(tmp_path / "large", "/mnt/small/other")
+    full = vm.exec("head -c 3000000 /dev/zero > /mnt/small/third")
+    assert full.exit_code != 0
+    assert "No space" in full.stderr
+    assert vm.exec("umount /mnt/small && echo on").stdout == "on\n"
+
+
+def test_a_port_of_the_guest(vm: VM) -> None:
+    with vm.forward(7) as first, vm.forward(7) as second:
+        assert first.host_port != second.host_port
+        with pytest.raises(HostError, match=r"taken|in use"):
+            vm.forward(7, host_port=first.host_port)
 
 
 def test_starting_twice_is_starting_once(vm: VM) -> None:

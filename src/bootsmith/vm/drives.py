@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import struct
 from dataclasses import replace
 from pathlib import Path
 
 from bootsmith.errors import VMError
+from bootsmith.host.files import FileSource
 from bootsmith.host.paths import real_path
 from bootsmith.host.process import run
 from bootsmith.vm.machine import DiskFormat, DiskMode, Drive
+
+# QCowHeader.size of QEMU's docs/interop/qcow2.rst and its place.
+_VIRTUAL_SIZE = struct.Struct(">Q"), 24
 
 
 def with_overlays(drives: tuple[Drive, ...], folder: Path) -> tuple[Drive, ...]:
@@ -39,5 +44,18 @@ def _opened(drive: Drive, overlay: Path) -> Drive:
 
         copy_changes(drive.checkpoint, overlay, image=image, image_format=drive.format)
     if drive.size_bytes is not None:
+        had_bytes = _disk_bytes(overlay)
+        if drive.size_bytes < had_bytes:
+            raise VMError(
+                f"the disk has {had_bytes} bytes and cannot be made smaller ({drive.size_bytes})",
+                hint="ask for a larger one, or for none",
+            )
         run(("qemu-img", "resize", "-q", "-f", "qcow2", overlay, str(drive.size_bytes)))
     return replace(drive, path=overlay, format=DiskFormat.QCOW2, size_bytes=None, checkpoint=None)
+
+
+def _disk_bytes(overlay: Path) -> int:
+    """How large the guest sees the disk in a qcow2 file."""
+    with FileSource(overlay) as source:
+        form, place = _VIRTUAL_SIZE
+        return int(form.unpack(source.read_at(place, form.size))[0])

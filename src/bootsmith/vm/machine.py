@@ -88,7 +88,7 @@ class Drive:
 class Share:
     """A folder of this machine that the guest sees at ``guest_folder``, an absolute path."""
 
-    host_folder: Path
+    host_folder: str | Path
     guest_folder: str
     readonly: bool = False
 

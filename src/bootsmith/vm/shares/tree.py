@@ -9,6 +9,7 @@ import errno
 import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeAlias
 
 from bootsmith.host.shared_folder import FileFacts, SharedFolder, SharePath, ShareRefused
@@ -46,7 +47,7 @@ class ShareTree:
         self._mounts: list[_Mount] = []
         try:
             for share in shares:
-                folder = SharedFolder(share.host_folder, readonly=share.readonly)
+                folder = SharedFolder(Path(share.host_folder), readonly=share.readonly)
                 self._mounts.append(_Mount(share_path(share.guest_folder), folder))
         except BaseException:
             self.close()

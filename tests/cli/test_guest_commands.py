@@ -1,0 +1,110 @@
+"""``exec``, ``bash`` and ``snapshot``: what is refused before anything boots."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from bootsmith.cli.exec import command as exec_command
+from bootsmith.cli.machine_options import machine_options
+from bootsmith.cli.snapshot import command as snapshot_command
+from bootsmith.errors import ConfigError
+from bootsmith.sdk.vm_options import VMOptions
+from bootsmith.vm.machine import Share
+
+
+def refused(*words: str) -> str:
+    result = CliRunner().invoke(exec_command, words, prog_name="bootsmith exec")
+    assert result.exit_code == 2, result.output
+    return result.output
+
+
+@pytest.mark.parametrize(
+    ("words", "advice"),
+    [
+        ((), "bootsmith exec -- uname -a"),
+        (("--",), "bootsmith exec -- uname -a"),
+        (("uname", "-a"), "bootsmith exec -- uname -a"),
+        (("./image",), "bootsmith exec ./image -- uname -a"),
+        (("./image", "ls", "-l", "a b"), "bootsmith exec ./image -- ls -l 'a b'"),
+        (("--cpus", "2", "ls"), "bootsmith exec --cpus 2 -- ls"),
+        (("-v", "ls"), "bootsmith exec -v -- ls"),
+    ],
+)
+def test_a_command_in_the_wrong_place(words: tuple[str, ...], advice: str) -> None:
+    assert f"as in: {advice}\n" in refused(*words)
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("--boot-timeout", "nan"),
+        ("--boot-timeout", "inf"),
+        ("--boot-timeout", "0"),
+        ("--boot-timeout", "soon"),
+        ("--rootfs-size", "4"),
+        ("--rootfs-size", "-1G"),
+        ("--rootfs-size", "1.5G"),
+        ("--mount", "folder"),
+        ("--mount", ":/work"),
+        ("--mount", "./a:b"),
+        ("--memory", "63"),
+        ("--cpus", "0"),
+        ("--env", "=x"),
+        ("--env", "x"),
+    ],
+)
+def test_bad_values(option: str, value: str) -> None:
+    said = refused("/nowhere", option, value, "--", "true")
+    assert option in said
+    assert value in said
+
+
+def options_of(*words: str) -> VMOptions:
+    seen: list[VMOptions] = []
+
+    @click.command()
+    @machine_options
+    def show(options: VMOptions) -> int:
+        seen.append(options)
+        return 0
+
+    result = CliRunner().invoke(show, words)
+    assert result.exit_code == 0, result.output
+    return seen[0]
+
+
+def test_the_defaults_are_those_of_the_library() -> None:
+    assert options_of() == VMOptions()
+
+
+def test_values() -> None:
+    options = options_of(
+        *("--mount", "./a:b:/guest/x", "--mount", "/src:/work:ro"),
+        *("--rootfs-size", "4g", "--boot-timeout", "2.5", "--append", "quiet", "--no-network"),
+    )
+    assert options.mounts == (
+        Share(host_folder=Path("./a:b"), guest_folder="/guest/x"),
+        Share(host_folder=Path("/src"), guest_folder="/work", readonly=True),
+    )
+    assert (options.rootfs_size_bytes, options.boot_timeout_s) == (4 << 30, 2.5)
+    assert (options.boot_args, options.network) == (("quiet",), False)
+
+
+def test_a_snapshot_replaces_no_file_of_another_kind(tmp_path: Path) -> None:
+    precious = tmp_path / "precious"
+    precious.write_text("precious")
+    for output, says in ((precious, "no checkpoint"), (tmp_path / "no" / "where", "exist")):
+        result = CliRunner().invoke(snapshot_command, ["-o", str(output), "--", "true"])
+        assert isinstance(result.exception, ConfigError)
+        assert says in str(result.exception)
+    assert precious.read_text() == "precious"
+
+
+def test_a_terminal_is_needed_for_tty() -> None:
+    result = CliRunner().invoke(exec_command, ["--tty", "--", "true"])
+    assert isinstance(result.exception, ConfigError)
+    assert "terminal" in str(result.exception)
