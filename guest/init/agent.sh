@@ -3,8 +3,12 @@
 # before the agent starts happens here.  The image's environment, then the owner's extra script
 # (once: the agent may be started again), then the agent itself.
 
-extra=/etc/bootsmith/init-extra.sh
-done=/run/bootsmith/init-extra.done
+# No shell reads the environment: this becomes itself with it, and sets no variable.
+if [ "${1-}" != --with-environment ]; then
+    exec /usr/lib/bootsmith/bootsmith-guest environment \
+        /bin/sh /usr/bin/sandboxd --with-environment "$@"
+fi
+shift
 
 start() {
     trap - EXIT
@@ -14,17 +18,10 @@ start() {
 # Also when the extra script ends this shell.
 trap 'start "$@"' EXIT
 
-if [ -r /etc/bootsmith/env ]; then
-    set -a
+if [ -r /etc/bootsmith/init-extra.sh ] && [ ! -e /run/bootsmith/init-extra.done ]; then
+    mkdir -p /run/bootsmith && : >/run/bootsmith/init-extra.done
     # shellcheck source=/dev/null
-    . /etc/bootsmith/env || echo "bootsmith: /etc/bootsmith/env is not a list of NAME='value' lines" >&2
-    set +a
-fi
-
-if [ -r $extra ] && [ ! -e $done ]; then
-    mkdir -p /run/bootsmith && : >$done
-    # shellcheck source=/dev/null
-    . $extra
+    . /etc/bootsmith/init-extra.sh
 fi
 
 start "$@"

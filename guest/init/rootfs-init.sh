@@ -6,6 +6,24 @@
 # A script of yours may take its place (init.rootfsInit) or be run by it (init.rootfsInitExtra,
 # which becomes /etc/bootsmith/init-extra.sh).
 
+# Remote login, where the image has it and somebody wants it.  Then the supervisor becomes
+# process 1: it starts the agent and the forwarders, and reaps.
+hand_over() {
+    trap - EXIT
+    [ -x /usr/lib/bootsmith/sshd.sh ] && /usr/lib/bootsmith/sshd.sh &
+    exec /usr/lib/bootsmith/bootsmith-guest "$@" \
+        supervise /usr/bin/sandboxd /usr/bin/sandboxssh /usr/bin/sandboxingress
+}
+
+# The second time around, in the image's environment (see the end).  No variable is set here.
+if [ "${1-}" = with-environment ]; then
+    # Also when the script ends this shell: the kernel would panic without a process 1.
+    trap hand_over EXIT
+    # shellcheck source=/dev/null
+    . /etc/bootsmith/init-extra.sh
+    hand_over
+fi
+
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export HOME=/root
 
@@ -14,17 +32,6 @@ guest=/usr/lib/bootsmith/bootsmith-guest
 say() {
     echo "bootsmith: $*" >/dev/console
 }
-
-# Remote login, where the image has it and somebody wants it.  Then the supervisor becomes
-# process 1: it starts the agent and the forwarders, and reaps.
-hand_over() {
-    trap - EXIT
-    [ -x /usr/lib/bootsmith/sshd.sh ] && /usr/lib/bootsmith/sshd.sh &
-    exec "$guest" supervise /usr/bin/sandboxd /usr/bin/sandboxssh /usr/bin/sandboxingress
-}
-
-# Also when a script below ends this shell: the kernel would panic without a process 1.
-trap hand_over EXIT
 
 # proc, sys, dev, tmpfs, hostname, network, /dev/virtio-ports.
 "$guest" setup || say "setup failed"
@@ -45,17 +52,9 @@ if [ -s "$host_ca" ]; then
     export NODE_EXTRA_CA_CERTS="$host_ca"
 fi
 
-# The image's own environment, which every command inherits.
-if [ -r /etc/bootsmith/env ]; then
-    set -a
-    # shellcheck source=/dev/null
-    . /etc/bootsmith/env || say "/etc/bootsmith/env is not a list of NAME='value' lines"
-    set +a
-fi
-
+# The image's environment comes last, and no shell reads it: nothing in here depends on what it
+# says.  A script of the image's sees it, and may change it.
 if [ -r /etc/bootsmith/init-extra.sh ]; then
-    # shellcheck source=/dev/null
-    . /etc/bootsmith/init-extra.sh
+    exec "$guest" environment /bin/sh "$0" with-environment
 fi
-
-hand_over
+hand_over environment "$guest"

@@ -8,6 +8,7 @@ const agent = @import("agent/agent.zig");
 const arguments = @import("arguments.zig");
 const console = @import("console.zig");
 const enter = @import("tree/enter.zig");
+const environment = @import("boot/environment.zig");
 const forwarder = @import("forward/forwarder.zig");
 const grow = @import("boot/grow.zig");
 const initramfs = @import("boot/initramfs.zig");
@@ -25,22 +26,29 @@ const sys = @import("sys.zig");
 pub const std_options: std.Options = .{ .enable_segfault_handler = false };
 pub const panic = std.debug.FullPanic(reportPanic);
 
-const Program = *const fn (words: arguments.Words) sys.Error!void;
+const Program = struct {
+    run: *const fn (words: arguments.Words) sys.Error!void,
+    /// What may follow its name.
+    usage: []const u8 = "",
+};
+
+const line_usage = " [--port NAME-OR-PATH | --fd NUMBER | --listen PATH]";
 
 const programs = std.StaticStringMap(Program).initComptime(.{
-    .{ "init", &runInit },
-    .{ "sandboxd", &runAgent },
-    .{ "sandboxfs", &runShare },
-    .{ "sandboxssh", &forwardSsh },
-    .{ "sandboxingress", &forwardIngress },
-    .{ "setup", &runSetup },
-    .{ "supervise", &runSupervisor },
-    .{ "modules", &loadModules },
-    .{ "poweroff", &runPowerOff },
-    .{ "grow", &growFileSystem },
-    .{ "prepare", &prepare.run },
-    .{ "enter", &enter.run },
-    .{ "seal", &runSeal },
+    .{ "init", Program{ .run = &runInit } },
+    .{ "sandboxd", Program{ .run = &runAgent, .usage = line_usage } },
+    .{ "sandboxfs", Program{ .run = &runShare, .usage = " --mount FOLDER" ++ line_usage } },
+    .{ "sandboxssh", Program{ .run = &forwardSsh, .usage = line_usage } },
+    .{ "sandboxingress", Program{ .run = &forwardIngress, .usage = line_usage } },
+    .{ "setup", Program{ .run = &runSetup } },
+    .{ "environment", Program{ .run = &environment.runUnder, .usage = " PROGRAM [WORD…]" } },
+    .{ "supervise", Program{ .run = &runSupervisor, .usage = " PROGRAM…" } },
+    .{ "modules", Program{ .run = &loadModules } },
+    .{ "poweroff", Program{ .run = &runPowerOff } },
+    .{ "grow", Program{ .run = &growFileSystem } },
+    .{ "prepare", Program{ .run = &prepare.run } },
+    .{ "enter", Program{ .run = &enter.run } },
+    .{ "seal", Program{ .run = &runSeal } },
 });
 
 pub fn main() u8 {
@@ -52,11 +60,21 @@ pub fn main() u8 {
         console.say(&.{ "there is no program called '", name, "' in here" });
         return 2;
     };
-    program(words) catch |failure| {
+    if (words.rest.len == 1 and isHelp(std.mem.span(words.rest[0]))) {
+        for ([_][]const u8{ "usage: ", name, program.usage, "\n" }) |part| {
+            sys.writeAll(1, part) catch return 1;
+        }
+        return 0;
+    }
+    program.run(words) catch |failure| {
         console.complain(&.{name}, failure);
         return 1;
     };
     return 0;
+}
+
+fn isHelp(word: []const u8) bool {
+    return std.mem.eql(u8, word, "--help") or std.mem.eql(u8, word, "-h");
 }
 
 fn runAgent(words: arguments.Words) sys.Error!void {

@@ -69,16 +69,40 @@ def test_bash_on_a_terminal(host: GondolinHost, debian_image: Path) -> None:
         assert dialogue.wait() == 7
 
 
+# Names that mean something to a shell, or to the init script, and one that no shell takes.
+ENVIRONMENT = {
+    "guest": "g", "bundle": "b", "BASH_ENV": "/nowhere", "system": "x",
+    "PATH": "/opt/bin:/usr/sbin:/usr/bin:/sbin:/bin", "QUOTED": "it's $HOME `id` \\ \"two\nlines\"",
+}  # fmt: skip
+
+
+def _image_config(folder: Path) -> Path:
+    """An image with sshd, an environment, and a script that changes it and ends the shell."""
+    (folder / "extra.sh").write_text('export EXTRA="after $guest"\nexit 3\n')
+    config = folder / "image.json"
+    config.write_text(
+        json.dumps(
+            {
+                "distro": "debian",
+                "debian": {"packages": ["ca-certificates", "openssh-server"]},
+                "env": ENVIRONMENT,
+                "init": {"rootfsInitExtra": "extra.sh"},
+            }
+        )
+    )
+    return config
+
+
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What ``session.mjs`` found in an image with sshd."""
+    """What ``session.mjs`` found."""
     require("ssh")
     scratch = tmp_path_factory.mktemp("gondolin")
     (scratch / "shared").mkdir()
     (scratch / "shared/from-host").write_text("hello\n")
     with gondolin_host() as host:
         image = scratch / "image"
-        build(image, "--preset", "debian-ssh")
+        build(image, "--config", _image_config(scratch))
         done = host.run(host.program("session.mjs", image, scratch), image=image)
     assert done.returncode == 0, (done.stdout + done.stderr).decode()
     result: dict[str, Any] = json.loads(done.stdout)
@@ -125,3 +149,11 @@ def test_the_hosts_authority_stands_beside_the_systems_own(found: dict[str, Any]
 
 def test_the_root_file_system_grows(found: dict[str, Any]) -> None:
     assert 1_900_000 < found["rootKilobytes"] < 2 << 20
+
+
+def test_the_images_environment_is_data(found: dict[str, Any]) -> None:
+    present = dict(entry.split("=", 1) for entry in found["environment"].split("\0") if entry)
+    assert {name: present.get(name) for name in ENVIRONMENT} == ENVIRONMENT
+    assert present["EXTRA"] == "after g"
+    # What the kernel makes of words that mean nothing to it stays with init.
+    assert "initramfs_async" not in present

@@ -94,3 +94,22 @@ def test_scripts_are_executable_and_parse(script: str) -> None:
     assert path.stat().st_mode & 0o111
     assert path.read_text().startswith("#!/bin/sh\n")
     subprocess.run(("sh", "-n", path), check=True)
+
+
+def test_the_supervisor_is_process_one_or_nothing(agent_program: Path) -> None:
+    # It ends a machine when asked to, and must not end somebody's own.
+    done = subprocess.run(
+        ["bootsmith-guest", "supervise"], executable=agent_program,
+        capture_output=True, text=True, timeout=20, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "bootsmith: supervise: operation not permitted\n"
+
+
+def test_programs_say_how_they_are_called(agent_program: Path) -> None:
+    done = subprocess.run(
+        ["sandboxfs", "--help"], executable=agent_program,
+        capture_output=True, text=True, timeout=20, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0
+    assert done.stdout.startswith("usage: sandboxfs --mount FOLDER [--port ")

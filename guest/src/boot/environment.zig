@@ -1,11 +1,16 @@
-//! The environment of an image without a shell: what /etc/bootsmith/env says, in the part of
-//! the shell's language that bootsmith writes there.
+//! The environment that every command of an image inherits: what /etc/bootsmith/env says, in
+//! the part of the shell's language that bootsmith writes there.  No shell reads it, so that
+//! no name in it has a meaning before a command of the user's runs.
 //!
 //! A line is `NAME=word`; in the word, '…' and "…" keep everything up to the next such sign, a
 //! backslash outside of both keeps the character behind it.
 
 const std = @import("std");
+const linux = std.os.linux;
 
+const arguments = @import("../arguments.zig");
+const CommandLine = @import("command_line.zig").CommandLine;
+const console = @import("../console.zig");
 const sys = @import("../sys.zig");
 
 const file = "/etc/bootsmith/env";
@@ -13,6 +18,18 @@ const file_bytes_max = 64 << 10;
 const entries_max = 1024;
 
 pub const Malformed = error{Malformed};
+
+var shared: Environment = .{};
+
+/// `bootsmith-guest environment PROGRAM WORD…`: becomes the program, with the image's
+/// environment over the one that this was started with.
+pub fn runUnder(words: arguments.Words) sys.Error!void {
+    if (words.rest.len == 0) return error.INVAL;
+    shared.load(std.os.environ);
+    shared.loadFile();
+    const argv: [*:null]const ?[*:0]const u8 = @ptrCast(words.rest.ptr);
+    _ = try sys.check(linux.execve(words.rest[0], argv, shared.pointer()));
+}
 
 /// The variables that every program gets, unless the file says otherwise.
 const defaults = [_][*:0]const u8{
@@ -26,14 +43,28 @@ pub const Environment = struct {
     text: [file_bytes_max]u8 = undefined,
     size: usize = 0,
 
-    /// The kernel's variables, then the defaults, then those of the file, if there is one.
+    /// The inherited variables, then the defaults for those that are not there.  The kernel
+    /// makes variables of words on its command line that mean nothing to it, such as `ip=…`:
+    /// they are for init, not for commands.
     pub fn load(environment: *Environment, inherited: []const [*:0]const u8) void {
-        for (inherited) |entry| environment.put(entry) catch break;
+        var line: CommandLine = .{};
+        line.load();
         for (defaults) |entry| environment.put(entry) catch break;
+        for (inherited) |entry| {
+            if (!line.has(std.mem.span(entry))) environment.put(entry) catch break;
+        }
     }
 
-    /// Adds the variables of the file.  `error.NOENT` when there is none.
-    pub fn loadFile(environment: *Environment) (sys.Error || Malformed)!void {
+    /// Adds the variables of the file, if there is one; says so when it cannot be used.
+    pub fn loadFile(environment: *Environment) void {
+        environment.readFile() catch |failure| switch (failure) {
+            error.NOENT => {},
+            error.Malformed => console.say(&.{file ++ " is malformed"}),
+            else => |cause| console.complain(&.{file}, @errorCast(cause)),
+        };
+    }
+
+    fn readFile(environment: *Environment) (sys.Error || Malformed)!void {
         // Read to the end of the memory that the words are then moved down into: a word is
         // never longer than what it is written as.
         const content = try sys.readFile(file, environment.text[environment.size..]);

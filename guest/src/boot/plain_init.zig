@@ -35,11 +35,7 @@ pub fn run() sys.Error!void {
     setup.run();
     environment.load(std.os.environ);
     trustHost() catch |failure| console.complain(&.{bundle}, failure);
-    environment.loadFile() catch |failure| switch (failure) {
-        error.NOENT => {},
-        error.Malformed => console.say(&.{"/etc/bootsmith/env is malformed"}),
-        else => |cause| console.complain(&.{"/etc/bootsmith/env"}, @errorCast(cause)),
-    };
+    environment.loadFile();
     try supervise.run(&services, environment.pointer());
 }
 

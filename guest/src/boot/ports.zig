@@ -13,7 +13,7 @@ const driver_folder = "/sys/bus/virtio/drivers/virtio_console";
 const link_folder = "/dev/virtio-ports";
 
 /// The port that every host of ours has: when it is there, all are.
-const awaited_port = "virtio-port";
+pub const agent_port = "virtio-port";
 
 /// The kernel learns the ports' names from the host after the driver has started.
 const wait_ms = 2000;
@@ -24,8 +24,8 @@ pub const name_bytes_max = 64;
 pub fn link() void {
     if (!hasDevice()) return;
     var path: sys.PathBuffer = undefined;
-    if (waitFor(awaited_port, &path) == null) {
-        console.say(&.{ "no virtio-serial port '", awaited_port, "'" });
+    if (waitFor(agent_port, &path) == null) {
+        console.say(&.{ "no virtio-serial port '", agent_port, "'" });
     }
     linkAll() catch |failure| console.complain(&.{link_folder}, failure);
 }

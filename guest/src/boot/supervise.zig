@@ -34,8 +34,10 @@ const Service = struct {
     quick_crashes: u8 = 0,
 };
 
-/// Starts `paths` with `environment` and stays.
+/// Starts `paths` with `environment` and stays.  `error.PERM` in any process but the first: the
+/// signals that end a machine would end somebody's own.
 pub fn run(paths: []const [:0]const u8, environment: [*:null]const ?[*:0]const u8) sys.Error!void {
+    if (linux.getpid() != 1) return error.PERM;
     var services: [programs_max]Service = undefined;
     if (paths.len > programs_max) return error.@"2BIG";
     const count = paths.len;

@@ -22,6 +22,7 @@ async function commands(vm) {
     cwd: "/etc", env: { GREETING: "hi there" },
   }));
   found.signal = plain(await vm.exec(["/bin/sh", "-c", "kill -9 $$"]));
+  found.environment = (await vm.exec(["/bin/cat", "/proc/self/environ"])).stdout;
   const large = await vm.exec("head -c 3000000 /dev/zero | tr '\\0' x");
   found.large = large.stdout.length;
   const many = Array.from({ length: 40 }, (_, n) => vm.exec(`sleep 0.1; echo ${n}`));
