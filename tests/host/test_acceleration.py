@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
+import pytest
+
+from bootsmith.host import acceleration
 from bootsmith.host.acceleration import acceleration_facts, note_hang
 
 
@@ -25,3 +29,22 @@ def test_a_hang_is_remembered_until_the_next_boot(tmp_path: Path) -> None:
     assert not acceleration_facts(state).hung_before, "another boot, another chance"
     note.write_bytes(b"\xff\xfe")
     assert not acceleration_facts(state).hung_before
+
+
+@pytest.mark.parametrize(
+    ("mode", "group", "said"),
+    [
+        (0o660, 0, "it is root's alone"),
+        (0o600, 54321, "it is root's alone"),
+        (0o660, 54321, "join its group: sudo usermod -aG 54321 $USER, then log in again"),
+    ],
+)
+@pytest.mark.root
+def test_what_would_let_a_user_in(mode: int, group: int, said: str, tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root gives files away")
+    device = tmp_path / "kvm"
+    device.touch()
+    device.chmod(mode)
+    os.chown(device, 0, group)
+    assert acceleration._way_in(device) == said

@@ -8,6 +8,7 @@ call succeeds, is noted once it was seen, until this machine boots anew.
 from __future__ import annotations
 
 import fcntl
+import grp
 import os
 import platform
 import sys
@@ -80,7 +81,7 @@ def _kvm_problem() -> str | None:
     except FileNotFoundError:
         return "there is no /dev/kvm"
     except PermissionError:
-        return "you may not open /dev/kvm (join the group kvm)"
+        return f"you may not open /dev/kvm ({_way_in(_KVM)})"
     except OSError as error:
         return f"/dev/kvm cannot be opened: {error.strerror}"
     try:
@@ -94,6 +95,18 @@ def _kvm_problem() -> str | None:
         return None
     finally:
         os.close(device)
+
+
+def _way_in(device: Path) -> str:
+    """What would let this user open ``device``: its group, if that may, has a name."""
+    found = device.stat()
+    if found.st_mode & 0o060 == 0o060 and found.st_gid != 0:
+        try:
+            name = grp.getgrgid(found.st_gid).gr_name
+        except KeyError:
+            name = str(found.st_gid)
+        return f"join its group: sudo usermod -aG {name} $USER, then log in again"
+    return "it is root's alone"
 
 
 def _kvm_modules() -> tuple[str, ...]:
