@@ -199,3 +199,14 @@ def test_a_damaged_image_is_not_handed_out(library: Library, tmp_path: Path, ima
         with pytest.raises(ImageError, match="not what its manifest says"):
             library.export("tools", tmp_path / target)
         assert not (tmp_path / target).exists()
+
+
+@pytest.mark.parametrize("name", ["a.tar.xz", "a.tar.bz2", "a.zip", "a.txz"])
+def test_a_form_that_is_not_written(
+    library: Library, tmp_path: Path, image: Path, name: str
+) -> None:
+    library.take(image, tags=["tools"])
+    with pytest.raises(ImageError, match="no form of archive") as told:
+        library.export("tools", tmp_path / name)
+    assert ".tar.zst" in (told.value.hint or "")
+    assert not (tmp_path / name).exists()

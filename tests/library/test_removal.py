@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bootsmith.errors import ImageError, ImageNotFound
+from bootsmith.errors import ImageError, ImageNotFound, PlatformNotFound
 from bootsmith.host.locks import locked
 from bootsmith.host.work_place import work_place
 from bootsmith.model.arch import Arch
@@ -54,6 +54,13 @@ def test_one_architecture_of_a_name(library: Library, tmp_path: Path) -> None:
     assert [image.manifest and image.manifest.arch for image in library.images()] == [Arch.X86_64]
     library.remove("a")
     assert library.images() == ()
+
+
+def test_an_architecture_that_a_name_does_not_have(library: Library, image: Path) -> None:
+    library.take(image, tags=["a"])
+    with pytest.raises(PlatformNotFound, match="a:latest has no image for aarch64"):
+        library.remove("a", arch="aarch64")
+    library.open("a").verify()
 
 
 def test_a_folder_is_never_removed(

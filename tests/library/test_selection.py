@@ -11,6 +11,7 @@ from bootsmith.library.reference import Reference
 from bootsmith.library.selection import Selection
 from bootsmith.library.shelf import Shelf
 from bootsmith.model.arch import Arch
+from tests.support.stored_images import write_small_image
 
 FIRST = "0f8fad5b-d9cb-569f-a165-70867728950e"
 SECOND = "0f8fad5b-0000-569f-a165-70867728950e"
@@ -160,3 +161,21 @@ def test_the_index_is_the_links(shelf: Shelf) -> None:
     assert shelf.unlabel(Reference("my/arm"), Arch.AARCH64)
     assert not (shelf.refs / "my").exists()
     assert not shelf.unlabel(Reference("my/arm"), Arch.AARCH64)
+
+
+@pytest.mark.parametrize("selector", ["folder", "build id", "part"])
+def test_an_architecture_is_a_promise_for_folders_and_build_ids_too(
+    tmp_path: Path, selector: str
+) -> None:
+    manifest = write_small_image(tmp_path / "image")
+    shelf = Shelf(tmp_path / "images")
+    write_small_image(shelf.object_folder(manifest.build_id))
+    word = {
+        "folder": str(tmp_path / "image"),
+        "build id": manifest.build_id,
+        "part": manifest.build_id[:9],
+    }[selector]
+    selection = Selection(shelf=shelf, host=Arch.AARCH64)
+    assert selection.find(word, arch=Arch.X86_64).arch is Arch.X86_64
+    with pytest.raises(PlatformNotFound, match="is for x86_64, not for aarch64"):
+        selection.find(word, arch=Arch.AARCH64)

@@ -73,6 +73,16 @@ def test_its_images_are_taken_in(library: Library, assets: Path) -> None:
     library.open("tiny").verify()
 
 
+def test_its_images_go_through_an_archive(library: Library, assets: Path, tmp_path: Path) -> None:
+    """The initramfs of its krun boot is an empty file."""
+    library.take(assets, tags=["tiny"])
+    library.export("tiny", tmp_path / "tiny.tar.zst")
+    other = Library(tmp_path / "other")
+    taken = other.take(tmp_path / "tiny.tar.zst", tags=["tiny"])
+    assert (taken.folder / "krun-empty-initrd").read_bytes() == b""
+    other.open("tiny").verify()
+
+
 def test_its_library_is_read(host: GondolinHost, assets: Path) -> None:
     library = Library(store_of(host))
     (image,) = library.images()

@@ -24,10 +24,10 @@ def library_table(
             text.rjust(width) if column in _RIGHT else text.ljust(width)
             for column, (text, width) in enumerate(zip(row, widths, strict=True))
         )
-        yield "  ".join(cells).rstrip()
+        yield _plain("  ".join(cells).rstrip())
     for image in images:
         for problem in problems[image.build_id]:
-            yield f"{image.build_id}: {problem}"
+            yield _plain(f"{image.build_id}: {problem}")
     count = "1 image" if len(images) == 1 else f"{len(images)} images"
     yield f"{count}, {size_text(total.allocated_bytes)} on disk"
 
@@ -69,11 +69,16 @@ def image_lines(found: Mapping[str, Any]) -> Iterator[str]:
         ("folder", found["folder"]),
     ):
         if value not in (None, ""):
-            yield f"{title:{width}} {value}"
+            yield _plain(f"{title:{width}} {value}")
     for asset in found["assets"]:
         sizes = f"{size_text(asset['sizeBytes'])}, {size_text(asset['allocatedBytes'])} on disk"
         yield f"{asset['key']:{width}} {asset['name']}: {sizes}"
         yield f"{'':{width}} {asset['digest']}"
+
+
+def _plain(text: str) -> str:
+    """Manifests come from strangers: what they say must not control the terminal."""
+    return "".join(one if one.isprintable() else "�" for one in text)
 
 
 def _rows(image: StoredImage, problems: Sequence[str]) -> Iterator[tuple[str, ...]]:

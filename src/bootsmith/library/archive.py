@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Protocol, cast
 
@@ -34,7 +35,7 @@ from bootsmith.tree.tar_writer import tar_chunks
 _SUFFIXES = {None: "", "gzip": ".gz", "xz": ".xz", "zstd": ".zst", "lzma": ".lzma"}
 _MAGIC_BYTES = 8
 _TAR_MOST_BYTES = 1 << 40
-_ARCHIVE = Digest.of(b"the archive")  # the name of the one blob that members are slices of
+_OTHER_ARCHIVES = {".txz", ".tbz", ".tbz2", ".tzst", ".zip", ".7z", ".oci"}
 _GZIP = 16 + zlib.MAX_WBITS
 
 
@@ -54,7 +55,7 @@ def unpack_image(archive: Path, folder: Path, *, beside: Path) -> None:
             if sink.position > _TAR_MOST_BYTES:
                 raise ArchiveError(f"{archive} grows beyond {_TAR_MOST_BYTES} bytes")
     with FileSource(plain) as source:
-        _unpack(_OneBlob(source), source, folder, origin=archive.name)
+        _unpack(source, folder, origin=archive.name)
     remove_file(plain)
 
 
@@ -62,36 +63,37 @@ def pack_image(folder: Path, manifest: Manifest, target: Path) -> None:
     """Write the image in ``folder`` as the archive ``target``, in the form its name says.
 
     Ordinary members only, holes written as zeros, so that every ``tar`` unpacks it.  The same
-    image gives the same bytes.  Raises ``ImageError`` for a name of no known form.
+    image gives the same bytes.  ``is_archive_name`` must hold for ``target``.
     """
-    encoder = archive_encoder(target)
-    sources = {
-        Digest.of(name.encode()): FileSource(folder / name) for name in file_names(folder, manifest)
-    }
-    blobs = _Blobs(sources)
-    members = [
-        Member(guest_path(name), _file(blobs, Digest.of(name.encode())))
-        for name in file_names(folder, manifest)
-    ]
-    with publish_file(target) as sink:
+    form = _form(target)
+    assert form is not None
+    encoder = _FORMS[form]()
+    with ExitStack() as open_files, publish_file(target) as sink:
+        blobs = _Files()
+        members = []
+        for name in file_names(folder, manifest):
+            source = open_files.enter_context(FileSource(folder / name))
+            content = blobs.add(name, source)
+            members.append(Member(guest_path(name), RegularFile(Metadata(0o644), content)))
         for chunk in tar_chunks(members, blobs=blobs):
             sink.write(encoder.compress(chunk))
         sink.write(encoder.flush())
 
 
 def is_archive_name(path: Path) -> bool:
-    """Whether the name of ``path`` says that it is an archive ``pack_image`` can write."""
-    return _form(path) is not None
+    """Whether the name of ``path`` says that it is an archive ``pack_image`` writes.
 
-
-def archive_encoder(path: Path) -> _Encoder:
-    """Raises ``ImageError`` when the name of ``path`` ends in no form there is."""
-    form = _form(path)
-    if form is None:
+    Raises ``ImageError`` for the name of an archive that it does not write: a folder of that
+    name is not what was meant.
+    """
+    if _form(path) is not None:
+        return True
+    if ".tar." in path.name or path.suffix in _OTHER_ARCHIVES:
         raise ImageError(
-            f"{path.name} names no archive form", hint="end it in " + ", ".join(_FORMS)
+            f"{path.name} is no form of archive that is written",
+            hint="end it in " + ", ".join(_FORMS),
         )
-    return _FORMS[form]()
+    return False
 
 
 class _Encoder(Protocol):
@@ -121,32 +123,24 @@ def _form(path: Path) -> str | None:
     return next((form for form in _FORMS if path.name.endswith(form)), None)
 
 
-class _Blobs:
-    def __init__(self, sources: dict[Digest, FileSource]) -> None:
-        self._sources = sources
+class _Files:
+    """Files as blobs that are named by the file's name: what they hold need not be hashed."""
 
-    def open_blob(self, blob: Digest) -> FileSource:
+    def __init__(self) -> None:
+        self._sources: dict[Digest, ByteSource] = {}
+
+    def add(self, name: str, source: ByteSource) -> BlobSlice:
+        blob = Digest.of(name.encode())
+        self._sources[blob] = source
+        return BlobSlice(blob, 0, source.size_bytes)
+
+    def open_blob(self, blob: Digest) -> ByteSource:
         return self._sources[blob]
 
 
-class _OneBlob:
-    """A blob source in which every blob is the archive."""
-
-    def __init__(self, source: ByteSource) -> None:
-        self._source = source
-
-    def open_blob(self, blob: Digest) -> ByteSource:
-        del blob
-        return self._source
-
-
-def _file(blobs: _Blobs, name: Digest) -> RegularFile:
-    size_bytes = blobs.open_blob(name).size_bytes
-    return RegularFile(Metadata(0o644), BlobSlice(name, 0, size_bytes))
-
-
-def _unpack(blobs: _OneBlob, source: ByteSource, folder: Path, *, origin: str) -> None:
-    files = dict(_files(read_tar(source, blob=_ARCHIVE), origin))
+def _unpack(source: ByteSource, folder: Path, *, origin: str) -> None:
+    blobs = _Files()
+    files = dict(_files(read_tar(source, blob=blobs.add("archive", source).blob), origin))
     found = files.get(guest_path(MANIFEST_NAME))
     if found is None:
         raise ArchiveError(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from bootsmith.errors import ImageError
+from bootsmith.errors import ImageError, PlatformNotFound
 from bootsmith.host.disk_use import disk_use
 from bootsmith.host.publish import discard_folder, remove_abandoned
 from bootsmith.host.work_place import remove_stale_work
@@ -37,11 +37,18 @@ class Removal:
     def reference(self, reference: Reference, *, arches: Iterable[Arch] = tuple(Arch)) -> Removed:
         """Remove a name for ``arches``, and the images that then have none.
 
-        A link that leads out of the library goes as well; what it leads to stays.
+        A link that leads out of the library goes as well; what it leads to stays.  Raises
+        ``PlatformNotFound`` when the name has nothing for ``arches``.
         """
+        wanted = tuple(arches)
         with self.shelf.removing():
             before = tuple(self.shelf.labels())
-            removed = {arch.value for arch in arches if self.shelf.unlabel(reference, arch)}
+            removed = {arch.value for arch in wanted if self.shelf.unlabel(reference, arch)}
+            if not removed:
+                raise PlatformNotFound(
+                    f"{reference} has no image for {' or '.join(map(str, wanted))}",
+                    hint="bootsmith image ls shows what there is",
+                )
             gone = [one for one in before if one.reference == reference and one.arch in removed]
             named = {label.build_id for label in self.shelf.labels()}
             return self._removed(gone, sorted({label.build_id for label in gone} - named))

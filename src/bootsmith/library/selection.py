@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bootsmith.errors import AmbiguousImage, HostError, ImageError, ImageNotFound, PlatformNotFound
 from bootsmith.host.files import user_path
 from bootsmith.host.paths import exists, is_folder
+from bootsmith.library.image_files import read_manifest
 from bootsmith.library.names import similar_names
 from bootsmith.library.reference import (
     Reference,
@@ -57,13 +58,13 @@ class Selection:
             )
         if not exists(folder / MANIFEST_NAME):
             self._refuse_shadow(folder, str(selector))
-        return Selected(folder=folder)
+        return _for_arch(Selected(folder=folder), arch)
 
     def find_in_library(self, selector: str, *, arch: Arch | None = None) -> Selected:
         """As ``find``, folders beside the library left aside."""
         if is_build_id(selector):
             if self.shelf.holds(selector):
-                return self._object(selector)
+                return self._object(selector, arch)
             raise ImageNotFound(
                 f"no image in the library has the build id {selector}",
                 selector=selector,
@@ -75,7 +76,7 @@ class Selection:
         if is_build_id_prefix(selector):
             found = [one for one in self.shelf.build_ids() if one.startswith(selector)]
             if len(found) == 1:
-                return self._object(found[0])
+                return self._object(found[0], arch)
             if found:
                 raise AmbiguousImage(
                     f"{len(found)} build ids begin with {selector}",
@@ -90,8 +91,9 @@ class Selection:
         reference = parse_or_none(selector)
         return reference if reference and self.shelf.has_label(reference) else None
 
-    def _object(self, build_id: str) -> Selected:
-        return Selected(folder=self.shelf.object_folder(build_id), build_id=build_id)
+    def _object(self, build_id: str, arch: Arch | None) -> Selected:
+        found = Selected(folder=self.shelf.object_folder(build_id), build_id=build_id)
+        return _for_arch(found, arch)
 
     def _named(self, reference: Reference, arch: Arch | None) -> Selected:
         available = self.shelf.arches_of(reference)
@@ -149,3 +151,16 @@ def _existing(selector: str | Path) -> Path | None:
     except HostError:
         return None  # the home of nobody, a NUL: no folder; whether it is a name is seen later
     return path if str(selector) and exists(path) else None
+
+
+def _for_arch(found: Selected, arch: Arch | None) -> Selected:
+    """A folder or a build id holds one architecture; it must be ``arch``, if that was asked for."""
+    if arch is None:
+        return found
+    _, manifest = read_manifest(found.folder)
+    if manifest.arch is not arch:
+        raise PlatformNotFound(
+            f"the image in {found.folder} is for {manifest.arch}, not for {arch}",
+            hint="leave --arch out, or name another image",
+        )
+    return replace(found, arch=arch)

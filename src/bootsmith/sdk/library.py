@@ -190,11 +190,10 @@ class Library:
         """
         from bootsmith.library.export import export_image
 
-        with self._shelf.adding():
-            image = self.open(selector, arch=arch)
-            image.verify()
-            export_image(image.folder, image.manifest, user_path(target), link=link)
-            return image
+        image = self.open(selector, arch=arch)
+        image.verify()
+        export_image(image.folder, image.manifest, user_path(target), link=link)
+        return image
 
     def pull(self, name: str, *, registry: str | None = None, arch: str | None = None) -> Taken:
         """Fetch what a registry of Gondolin's form offers as ``name``; see ``docs/library.md``."""
