@@ -86,7 +86,9 @@ def real_mirror(folder: Path) -> Iterator[AlpineMirror]:
 def generated_mirror(folder: Path) -> Iterator[AlpineMirror]:
     """A small distribution in Alpine's form, of Debian's own busybox and kernel."""
     files = repository(_base(), key=KEY, path="v3.23/main")
-    files |= repository([linux_virt(), _hello()], key=KEY, path="v3.23/community")
+    files |= repository(
+        [linux_virt(), _hello(), apk(name="openssh")], key=KEY, path="v3.23/community"
+    )
     with _served(files, folder, {}) as mirror:
         yield mirror
 
