@@ -55,7 +55,7 @@ class _Debian:
         shutil.rmtree(self._scratch / "image", ignore_errors=True)
         derived = self._scratch / "cache" / "derived"
         for kind in derived.iterdir():
-            if kind.name in ("deb-data", "step-layer"):
+            if "-index-" not in kind.name:
                 shutil.rmtree(kind)
         self._build()
 
