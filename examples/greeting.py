@@ -1,0 +1,5 @@
+"""A program to put into an image; see python.json."""
+
+import getpass
+
+print(f"hello from {getpass.getuser()}")
