@@ -7,7 +7,7 @@ from typing import NamedTuple
 import pytest
 
 from bootsmith.errors import HostError, ToolMissing
-from bootsmith.host.emulation import executes
+from bootsmith.host.emulation import executes, is_usable
 from bootsmith.host.environment import host_arch
 from bootsmith.host.namespaces import NamespaceSupport
 from bootsmith.model.arch import Arch
@@ -71,6 +71,20 @@ def test_both_ways_out_are_named() -> None:
         choose("auto", facts)
     assert "usermod" in (e.value.hint or "")
     assert "qemu" in (e.value.hint or "")
+
+
+@pytest.mark.parametrize(
+    ("registration", "expected"),
+    [
+        ("enabled\ninterpreter /usr/bin/qemu-x\nflags: F\noffset 0\nmagic 7f454c46\n", True),
+        ("enabled\ninterpreter /usr/bin/qemu-x\nflags: OCF\noffset 0\nmagic 7f454c46\n", True),
+        ("enabled\ninterpreter /usr/bin/qemu-F\nflags: OC\noffset 0\nmagic 7f454c46\n", False),
+        ("disabled\ninterpreter /usr/bin/qemu-x\nflags: F\noffset 0\nmagic 7f454c46\n", False),
+        ("", False),
+    ],
+)
+def test_an_emulator_serves_a_tree_it_does_not_lie_in(registration: str, expected: bool) -> None:
+    assert is_usable(registration) is expected
 
 
 def test_this_machine_executes_its_own_programs() -> None:

@@ -20,7 +20,10 @@ def executes(arch: Arch) -> bool:
         text = (_REGISTERED / f"qemu-{arch.value}").read_text(encoding="ascii", errors="replace")
     except OSError:
         return False
-    lines = text.splitlines()
-    # F: the kernel holds the emulator open, so that it need not be in the guest's tree.
-    flags = next((line.removeprefix("flags:") for line in lines if line.startswith("flags:")), "")
-    return "enabled" in lines and "F" in flags
+    return is_usable(text)
+
+
+def is_usable(registration: str) -> bool:
+    """Whether an emulator so registered serves a guest's tree, in which it does not lie."""
+    words = dict(line.partition(" ")[::2] for line in registration.splitlines())
+    return "enabled" in words and "F" in words.get("flags:", "")  # F: the kernel holds it open

@@ -127,7 +127,7 @@ class TreeMachine:
             except AgentError as error:
                 lines.end()
                 raise VMError(
-                    f"the machine ended while {command.label} ran: {error}"
+                    f"the machine failed while {command.label} ran: {error}"
                     f"{self._machine.last_words()}",
                     hint="it may have run out of memory",
                 ) from error

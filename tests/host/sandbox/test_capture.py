@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import socket
 import stat
 import time
 from pathlib import Path
@@ -16,6 +18,21 @@ from bootsmith.host.sandbox.capture import (
     read_xattrs,
     wait_for_next_tick,
 )
+
+
+def test_a_socket_is_nothing(root: Path) -> None:
+    """No archive can hold one; what it took the place of is gone all the same."""
+    before = look(bytes(root))
+    wait_for_next_tick()
+    (root / "d" / "f").unlink()
+    with socket.socket(socket.AF_UNIX) as listener, contextlib.chdir(root / "d"):
+        listener.bind("f")
+    with (root.parent / "content").open("wb") as content:
+        found = difference(
+            bytes(root), before, look(bytes(root)), ignored=(), content=content.fileno()
+        )
+    assert found.removed == [b"d/f"]
+    assert [record.path for record in found.changed] == [b"d"]
 
 
 @pytest.fixture
