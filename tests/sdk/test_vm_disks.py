@@ -12,6 +12,7 @@ from bootsmith.errors import ImageError, ImageNotFound, VMError
 from bootsmith.sdk.vm import VM
 from bootsmith.sdk.vm_options import VMOptions
 from bootsmith.vm.machine import Share
+from tests.support.debian_images import CACHE
 from tests.support.judges import require
 from tests.support.stored_images import write_small_image
 
@@ -116,3 +117,27 @@ def test_files_named_one_by_one(debian_image: Path) -> None:
 def test_a_disk_does_not_shrink(debian_image: Path) -> None:
     with pytest.raises(VMError, match="cannot be made smaller"):
         VM(debian_image, options=VMOptions(rootfs_size_bytes=1 << 20)).start()
+
+
+def test_a_config_is_built_first_and_found_the_next_time(
+    monkeypatch: pytest.MonkeyPatch, debian_image: Path
+) -> None:
+    monkeypatch.setenv("BOOTSMITH_CACHE_DIR", str(CACHE))
+    config = {"arch": "x86_64", "env": {"GREETING": "built for this"}}
+    with VM(config) as vm:
+        assert vm.exec("echo $GREETING").stdout == "built for this\n"
+    again = VM(config)
+    try:
+        assert again.files.build_id() == vm.files.build_id()
+        assert again.files.rootfs.is_relative_to(CACHE / "built")
+    finally:
+        shutil.rmtree(vm.files.rootfs.parent)
+
+
+def test_a_root_file_system_that_is_none(debian_image: Path, tmp_path: Path) -> None:
+    bare = copied(debian_image, tmp_path / "bare", manifest=False)
+    (bare / "rootfs.ext4").unlink()
+    (bare / "rootfs.ext4").write_bytes(bytes(1 << 20))
+    with pytest.raises(VMError, match="init gave up: cannot mount /dev/vda") as caught:
+        VM(bare).start()
+    assert "bootsmith verify" in str(caught.value.hint)

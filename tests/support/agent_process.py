@@ -25,15 +25,19 @@ def agent_program() -> Path:
 
 
 @contextmanager
-def agent_process() -> Iterator[tuple[Channel, subprocess.Popen[bytes]]]:
-    """The host's end of a line to a fresh agent, and its process."""
+def agent_process(
+    *, path: str = "/usr/bin:/bin"
+) -> Iterator[tuple[Channel, subprocess.Popen[bytes]]]:
+    """The host's end of a line to a fresh agent, and its process.  ``path``: where it looks for
+    commands.
+    """
     program = agent_program()
     ours, theirs = Channel.pair()
     process = subprocess.Popen(
         ("sandboxd", "--fd", str(theirs.fileno())),
         executable=program,
         pass_fds=(theirs.fileno(),),
-        env={"PATH": "/usr/bin:/bin", "HOME": "/", "GREETING": "hello"},
+        env={"PATH": path, "HOME": "/", "GREETING": "hello"},
         cwd="/",
     )
     theirs.close()
@@ -47,9 +51,9 @@ def agent_process() -> Iterator[tuple[Channel, subprocess.Popen[bytes]]]:
 
 
 @contextmanager
-def connected_agent() -> Iterator[Agent]:
+def connected_agent(*, path: str = "/usr/bin:/bin") -> Iterator[Agent]:
     """Our client, ready, at the line of a real agent."""
-    with agent_process() as (channel, _):
+    with agent_process(path=path) as (channel, _):
         agent = Agent(channel)
         assert agent.line.wait_ready(20)
         try:

@@ -66,3 +66,18 @@ def test_the_tail_is_readable_and_bounded(watched: Watched) -> None:
 def test_what_is_typed_arrives(watched: Watched) -> None:
     watched.console.send(b"root\n")
     assert watched.machine.receive() == b"root\n"
+
+
+def test_what_init_said_before_it_gave_up(watched: Watched) -> None:
+    watched.machine.send(b"bootsmith: network: eth0 10.0.2.15\r\n[ 1.0] something else\r\n")
+    watched.machine.send(b"bootsmith: cannot mount /dev/vda (ext4): no such device\r\n")
+    watched.machine.send(b"[ 5.8] Kernel panic - not syncing: Attempted to kill init! exit\r\n")
+    watched.end()
+    assert watched.console.complaint() == "cannot mount /dev/vda (ext4): no such device"
+
+
+def test_a_kernel_that_gives_up_long_after_init_has_spoken(watched: Watched) -> None:
+    watched.machine.send(b"bootsmith: network: eth0 10.0.2.15\r\n[ 1.0] something else\r\n")
+    watched.machine.send(b"[ 5.8] Kernel panic - not syncing: Attempted to kill init! exit\r\n")
+    watched.end()
+    assert watched.console.complaint() is None

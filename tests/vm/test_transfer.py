@@ -16,6 +16,7 @@ from bootsmith.host.tree_writer import TreeWriter
 from bootsmith.vm.agent import Agent
 from bootsmith.vm.transfer import download, unpack, upload
 from tests.support.agent_process import connected_agent
+from tests.support.judges import require
 
 MTIME_S = 1_600_000_000
 
@@ -70,6 +71,32 @@ def test_a_tree_there_and_back(agent: Agent, tree: Path, tmp_path: Path) -> None
     download(agent, str(there), back, timeout_s=60)
     assert facts(back) == facts(tree)
     assert stat.S_IMODE((back / "sub").stat().st_mode) == 0o555
+
+
+def test_a_guest_with_nothing_but_busybox(tree: Path, tmp_path: Path) -> None:
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    for name in ("tar", "mkdir", "dirname", "basename"):
+        (programs / name).symlink_to(require("busybox"))
+    there, back = tmp_path / "there", tmp_path / "back"
+    with connected_agent(path=str(programs)) as agent:
+        upload(agent, tree, str(there), timeout_s=60)
+        assert facts(there) == facts(tree)
+        download(agent, str(there), back, timeout_s=60)
+        download(agent, str(there / "program"), tmp_path / "single", timeout_s=60)
+    assert facts(back) == facts(tree)
+    assert stat.S_IMODE((tmp_path / "single").stat().st_mode) == 0o755
+
+
+def test_a_guest_without_tar_says_so(tree: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with connected_agent(path=str(tmp_path / "empty")) as agent:
+        with pytest.raises(AgentError) as caught:
+            upload(agent, tree, str(tmp_path / "there"), timeout_s=60)
+        assert "write_file" in str(caught.value.hint)
+        with pytest.raises(AgentError) as caught:
+            download(agent, str(tree), tmp_path / "back", timeout_s=60)
+        assert "write_file" in str(caught.value.hint)
 
 
 def test_a_single_file_may_get_another_name(agent: Agent, tree: Path, tmp_path: Path) -> None:

@@ -11,6 +11,9 @@ from bootsmith.host.channel import Channel
 _KEPT_BYTES = 64 << 10
 _TAIL_LINES = 25
 _PANIC = re.compile(rb"Kernel panic - not syncing: [^\r\n]*(?=[\r\n])")
+_COMPLAINT = re.compile(
+    r"^bootsmith: (.+)\n.*Kernel panic - not syncing: Attempted to kill init", re.MULTILINE
+)
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[()][A-Z0-9]|[\x00-\x08\x0b-\x1f\x7f]")
 
 
@@ -44,6 +47,11 @@ class Console:
         with self._lock:
             text = self._kept.decode("utf-8", "replace")
         return "\n".join(_CONTROL.sub("", text.replace("\r\n", "\n")).splitlines()[-lines:])
+
+    def complaint(self) -> str | None:
+        """What our own init said with its last breath, when that is what the kernel panicked at."""
+        found = _COMPLAINT.search(self.tail())
+        return found[1] if found else None
 
     def send(self, data: bytes) -> None:
         """Type ``data``.  Raises ``HostError`` when the machine has ended."""

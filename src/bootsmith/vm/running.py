@@ -97,7 +97,16 @@ class RunningMachine:
     def failure(self) -> VMError | None:
         """Why the guest will never be ready: it has panicked, or QEMU or the agent has ended."""
         if self.console.panic is not None:
-            return VMError(f"the guest's kernel gave up: {self.console.panic}{self.last_words()}")
+            complaint = self.console.complaint()
+            why = (
+                f"init gave up: {complaint}"
+                if complaint
+                else f"kernel gave up: {self.console.panic}"
+            )
+            return VMError(
+                f"the guest's {why}{self.last_words()}",
+                hint="if the image may be damaged: bootsmith verify",
+            )
         ended = self.agent.line.failure if self.agent else None
         # Streams end a moment before the process can be waited for.
         is_ending = self.console.has_ended or ended is not None
