@@ -100,14 +100,14 @@ def test_with_the_users_init_a_script_before_the_agent_does(scripts: Path) -> No
 
 
 def test_the_script_before_the_agent_sets_all_up_once(scripts: Path) -> None:
-    """Run as it is, on paths below a folder instead of the root."""
+    """Run on paths below a folder instead of the root."""
     made = Made(
         scripts,
         env={"A": "it's"},
         init={"rootfsInit": "init.sh", "rootfsInitExtra": "extra.sh"},
     )
     root = scripts / "root"
-    for path in ("etc/bootsmith/env", "etc/bootsmith/init-extra.sh", "usr/bin/sandboxd"):
+    for path in ("etc/bootsmith/init-extra.sh", "usr/bin/sandboxd"):
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         text = made.text(path).decode()
         for place in ("/etc/bootsmith", "/run/bootsmith", "/usr/lib/bootsmith"):
@@ -117,9 +117,11 @@ def test_the_script_before_the_agent_sets_all_up_once(scripts: Path) -> None:
     agent.parent.mkdir(parents=True)
     agent.write_text('#!/bin/sh\necho "$A $EXTRA $*"\n')
     agent.chmod(0o755)
-    start = ["sh", str(root / "usr/bin/sandboxd"), "--fd", "3"]
-    said = [subprocess.run(start, capture_output=True, text=True, check=True) for _ in range(2)]
-    assert [one.stdout for one in said] == ["it's yes --fd 3\n", "it's  --fd 3\n"]
+    # As the agent's own program `environment` starts it, with what stands in the file.
+    start = ["sh", str(root / "usr/bin/sandboxd"), "--with-environment", "--fd", "3"]
+    env = {"PATH": os.environ["PATH"], "A": "it's"}
+    said = [subprocess.run(start, env=env, capture_output=True, check=True) for _ in range(2)]
+    assert [one.stdout for one in said] == [b"it's yes --fd 3\n", b"it's  --fd 3\n"]
 
 
 def test_an_image_without_a_shell_has_the_agent_for_its_init(scripts: Path) -> None:
@@ -149,6 +151,25 @@ def test_every_program_that_cannot_be_one_is_named(scripts: Path) -> None:
     assert told["sandboxfsPath"] == "is not a program: not an ELF file"
     assert "nothing" in told["sandboxsshPath"]
     assert "none.sh" in told["init.rootfsInit"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({"distro": "debian"}, "give a static program"),
+        ({"distro": "alpine"}, "busybox"),
+        ({"distro": "alpine", "alpine": {"initramfsPackages": ["busybox"]}}, None),
+    ],
+)
+def test_a_script_in_an_initramfs_without_a_shell_is_a_mistake(
+    scripts: Path, fields: dict[str, Any], says: str | None
+) -> None:
+    init = {"initramfsInit": "init.sh"}
+    if says is None:
+        assert Made(scripts, init=init, **fields).guest.initramfs_init.size_bytes
+        return
+    with pytest.raises(ConfigError, match=says):
+        Made(scripts, init=init, **fields)
 
 
 def test_sshd_is_started_as_asked(scripts: Path) -> None:

@@ -29,7 +29,7 @@ from bootsmith.sources.alpine.configure import configuration
 from bootsmith.sources.alpine.dependency import Dependency
 from bootsmith.sources.alpine.finish import finish, tidy
 from bootsmith.sources.alpine.install import install, settle_owners
-from bootsmith.sources.alpine.trust import Keyring, alpine_keyring
+from bootsmith.sources.alpine.trust import Keyring, alpine_keyring, fingerprint
 from bootsmith.sources.alpine.unpacked import (
     ChosenApk,
     UnpackedApk,
@@ -118,7 +118,14 @@ class Alpine:
     @cached_property
     def _keys(self) -> dict[str, bytes]:
         """The config's keys by the name under which signatures mention them."""
-        return dict(read_keys(self._config.keys, pointer="alpine.keys", folder=self._bench.files))
+        return dict(
+            read_keys(
+                self._config.keys,
+                pointer="alpine.keys",
+                folder=self._bench.files,
+                check=fingerprint,
+            )
+        )
 
     def _take_in(self, chosen: Sequence[ApkChoice]) -> Sequence[Descriptor]:
         store = self._bench.store

@@ -23,6 +23,7 @@ from bootsmith.sandbox.executor import Executor, SandboxJob
 from bootsmith.sources.debian.configure import SERVICE_BLOCKERS, configuration
 from bootsmith.sources.debian.finish import finish
 from bootsmith.sources.debian.mirror import SUITES
+from bootsmith.sources.debian.openpgp import require_certificates
 from bootsmith.sources.debian.trust import Keyring, debian_keyring
 from bootsmith.sources.debian.unpack import unpack
 from bootsmith.sources.debian.unpacked import ChosenDeb, UnpackedDeb, unpack_debs
@@ -112,7 +113,12 @@ class Debian:
         return finish(tree, repositories(self._config), epoch_s=epoch_s, blobs=self._bench.store)
 
     def _keyring(self) -> Keyring:
-        keys = read_keys(self._config.keys, pointer="debian.keys", folder=self._bench.files)
+        keys = read_keys(
+            self._config.keys,
+            pointer="debian.keys",
+            folder=self._bench.files,
+            check=require_certificates,
+        )
         return debian_keyring(gpgv=gpgv).extended(*(content for _, content in keys))
 
     def _about_the_suite(self, error: FetchError) -> FetchError:

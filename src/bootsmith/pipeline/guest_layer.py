@@ -78,7 +78,7 @@ def _require_programs(tree: FileTree, config: BuildConfig) -> None:
     if config.ssh is not None and not _has(tree, "/usr/sbin/sshd"):
         raise ImageError(
             "ssh is asked for, and the image has no /usr/sbin/sshd",
-            hint="add openssh-server to debian.packages, or openssh to alpine.rootfsPackages",
+            hint="add openssh-server to debian.packages or alpine.rootfsPackages",
         )
     for user in config.users:
         if user.shell is not None and not _has(tree, user.shell):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from bootsmith.tree.contents import read_content
 from bootsmith.tree.entry import BlobSlice
 
 _SCRIPTS = {"sshd": "sshd.sh", "agent": "agent.sh"}
+_SCRIPT = b"#!"
 _PROGRAM_MOST_BYTES = 256 << 20
 
 
@@ -72,6 +73,7 @@ def guest_files(request: BuildRequest, *, store: Store, base: Path) -> GuestFile
         for key, path in _named(config)
         if path is not None
     }
+    problems += _initramfs_init_problems(users.get("init.initramfsInit"), config, store)
     for name in AGENT_NAMES:
         key = f"{name}Path"
         if content := users.get(key):
@@ -115,6 +117,23 @@ def _users(
     if not kept.size_bytes:
         problems.append(Problem(pointer=key, message=f"{path} is empty"))
     return kept
+
+
+def _initramfs_init_problems(
+    content: BlobSlice | None, config: BuildConfig, blobs: BlobSource
+) -> Iterator[Problem]:
+    """A script needs a shell; the initramfs has none but that of ``alpine.initramfsPackages``."""
+    if content is None or blobs.open_blob(content.blob).read_at(0, 2) != _SCRIPT:
+        return
+    if config.distro == "alpine" and config.alpine.initramfs_packages:
+        return
+    yield Problem(
+        pointer="init.initramfsInit",
+        message="is a script, and the initramfs has no shell to read it",
+        suggestion="add busybox to alpine.initramfsPackages"
+        if config.distro == "alpine"
+        else "give a static program",
+    )
 
 
 def _program_problems(key: str, content: BlobSlice, arch: Arch, blobs: BlobSource) -> list[Problem]:

@@ -2,28 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from bootsmith.errors import ConfigError, HostError, Problem
+from bootsmith.errors import BootsmithError, ConfigError, HostError, ImageError, Problem
 from bootsmith.host.files import read_whole, user_path
 
 _MOST_BYTES = 16 << 20
 
 
-def read_keys(names: Sequence[str], *, pointer: str, folder: Path) -> tuple[tuple[str, bytes], ...]:
+def read_keys(
+    names: Sequence[str], *, pointer: str, folder: Path, check: Callable[[bytes], object]
+) -> tuple[tuple[str, bytes], ...]:
     """The name and content of each file; relative ones are below ``folder``.
 
-    Raises ``ConfigError``, about ``pointer``, for one that cannot be read.
+    ``check`` raises ``ImageError`` for content that is no key.  Raises ``ConfigError``, about
+    ``pointer``, that names every file that cannot be read or holds something else.
     """
     found = []
+    problems: list[Problem] = []
+
+    def wrong(index: int, message: str, error: BootsmithError) -> None:
+        place = f"{pointer}[{index}]"
+        problems.append(Problem(pointer=place, message=message, suggestion=error.hint))
+
     for index, name in enumerate(names):
         try:
             path = user_path(name, base=folder)
-            found.append((path.name, read_whole(path, most_bytes=_MOST_BYTES)))
+            content = read_whole(path, most_bytes=_MOST_BYTES)
+            check(content)
+            found.append((path.name, content))
         except HostError as error:
-            raise ConfigError(
-                "a key file cannot be read",
-                problems=(Problem(pointer=f"{pointer}[{index}]", message=str(error)),),
-            ) from error
+            wrong(index, str(error), error)
+        except ImageError as error:
+            wrong(index, f"{name}: {error}", error)
+    if problems:
+        raise ConfigError("a key file cannot be used", problems=tuple(problems))
     return tuple(found)

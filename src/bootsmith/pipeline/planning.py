@@ -29,6 +29,9 @@ from bootsmith.plan.build_plan import (
 from bootsmith.plan.lock import Lock
 from bootsmith.tree.layer import read_layer
 
+_SSHD = "openssh-server"  # its package is called so in both distributions
+_PACKAGES = {"alpine": "alpine.rootfsPackages", "debian": "debian.packages"}
+
 
 def make_plan(
     request: BuildRequest,
@@ -39,9 +42,11 @@ def make_plan(
 ) -> BuildPlan:
     """The plan of ``request``.  Files of the host that it names enter the store here.
 
-    Raises ``ConfigError`` that names each that cannot be read, or would be replaced by ours.
+    Raises ``ConfigError`` that names each that cannot be read, or would be replaced by ours, and
+    when ssh is asked for and nothing brings it.
     """
     config = request.config
+    _require_sshd(config, lock)
     return BuildPlan(
         arch=request.arch,
         steps=tuple(_steps(request, distribution.install_step(lock.packages), bench)),
@@ -57,6 +62,19 @@ def make_plan(
         },
         source_date_epoch=request.source_date_epoch,
     )
+
+
+def _require_sshd(config: BuildConfig, lock: Lock) -> None:
+    """The image itself is looked at in the end; what can be told is told before any work."""
+    may_come = config.post_build.copy_ or config.post_build.commands
+    if config.ssh is None or may_come or _SSHD in {package.name for package in lock.packages}:
+        return
+    problem = Problem(
+        pointer="ssh",
+        message="the image would have no sshd",
+        suggestion=f"add {_SSHD} to {_PACKAGES[config.distro]}",
+    )
+    raise ConfigError("ssh is asked for, and no package brings it", problems=(problem,))
 
 
 def _steps(request: BuildRequest, install: InstallPackages, bench: Workbench) -> Iterator[Step]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
-from bootsmith.errors import HostError, IntegrityError
+from bootsmith.errors import HostError, ImageError, IntegrityError
 
 if TYPE_CHECKING:
     from pysequoia import Cert, Decrypted, Sig
@@ -68,6 +68,26 @@ class Keyring:
     def extended(self, *keys: bytes) -> Keyring:
         """This keyring and the caller's own keys."""
         return replace(self, keys=(*self.keys, *keys))
+
+
+def require_certificates(data: bytes) -> None:
+    """Raises ``ImageError`` when ``data`` holds no OpenPGP certificate.
+
+    Without pysequoia nothing is looked at: gpgv tells when it reads them.
+    """
+    if importlib.util.find_spec("pysequoia") is None:
+        return
+    import pysequoia
+
+    try:
+        certificates = pysequoia.Cert.split_bytes(data)
+    except RuntimeError as error:
+        raise ImageError(
+            f"no OpenPGP key: {_first_line(error)}",
+            hint="give a public key, binary or armored, as `gpg --export` writes it",
+        ) from error
+    if not certificates:
+        raise ImageError("holds no OpenPGP key", hint="give what `gpg --export` writes")
 
 
 def verify_clearsigned(
