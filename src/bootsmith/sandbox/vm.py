@@ -24,7 +24,8 @@ from bootsmith.sandbox.executor import OnOutput, SandboxJob, StoredLayer
 from bootsmith.sandbox.gathered import GatheredContents
 from bootsmith.sandbox.stored import store_layer
 from bootsmith.sandbox.surroundings import surround_on_disk
-from bootsmith.sandbox.tree_machine import NAME_SERVERS, TreeMachine, machine_spec
+from bootsmith.sandbox.tree_guest import TreeGuest
+from bootsmith.sandbox.tree_machine import NAME_SERVERS, machine_spec
 from bootsmith.tree.file_tree import FileTree
 from bootsmith.vm.machine import Accelerator
 from bootsmith.vm.runner import StartOptions, start_machine
@@ -101,7 +102,7 @@ class VmExecutor:
 
 
 def _carry_out(job: SandboxJob, machine: RunningMachine, view: View, on_output: OnOutput) -> None:
-    guest = TreeMachine(machine)
+    guest = TreeGuest(machine)
     guest.prepare(view, hostname=job.hostname)
     guest.run(job, proc=view.proc, on_output=on_output)
     guest.seal()
