@@ -89,6 +89,7 @@ def test_a_tampered_image_is_found(terminal: Terminal) -> None:
     env = {"BOOTSMITH_IMAGE_STORE": str(terminal.folder / "library")}
     done = bootsmith("verify", "tools", env=env)
     assert (done.returncode, b"rootfs.ext4 has the digest" in done.stderr) == (1, True)
+    assert b"import or pull it again" in done.stderr
     terminal.says("import", "assets")
     assert bootsmith("verify", "tools", env=env).returncode == 0
 

@@ -11,18 +11,26 @@ from bootsmith.library.reference import Reference
 from bootsmith.library.selection import Selection
 from bootsmith.library.shelf import Shelf
 from bootsmith.model.arch import Arch
-from tests.support.stored_images import write_small_image
+from tests.support.stored_images import build_id_of_small_image, write_small_image
 
-FIRST = "0f8fad5b-d9cb-569f-a165-70867728950e"
-SECOND = "0f8fad5b-0000-569f-a165-70867728950e"
-THIRD = "cafe0000-d9cb-569f-a165-70867728950e"
+IDS = {
+    text: build_id_of_small_image(text, arch=arch)
+    for text, arch in (
+        ("first", Arch.X86_64),
+        ("second", Arch.AARCH64),
+        ("third", Arch.X86_64),
+    )
+}
+FIRST, SECOND, THIRD = IDS.values()
+SIBLING = FIRST[:8] + "-0000-5000-8000-000000000000"
+"""A build id that begins as the first image's."""
 
 
 @pytest.fixture
 def shelf(tmp_path: Path) -> Shelf:
     shelf = Shelf(tmp_path / "images")
-    for build_id in (FIRST, SECOND, THIRD):
-        shelf.object_folder(build_id).mkdir(parents=True)
+    for text, arch in (("first", Arch.X86_64), ("second", Arch.AARCH64), ("third", Arch.X86_64)):
+        write_small_image(shelf.object_folder(IDS[text]), text, arch=arch)
     shelf.label(Reference("debian"), Arch.X86_64, FIRST)
     shelf.label(Reference("debian", "12"), Arch.X86_64, FIRST)
     shelf.label(Reference("debian", "12"), Arch.AARCH64, SECOND)
@@ -42,7 +50,7 @@ def selection(shelf: Shelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     [
         (FIRST, None, FIRST),
         (SECOND[:12], None, SECOND),
-        ("cafe", None, THIRD),
+        (THIRD[:5], None, THIRD),
         ("debian", None, FIRST),
         ("debian:latest", Arch.X86_64, FIRST),
         ("debian:12", None, FIRST),
@@ -66,8 +74,8 @@ def test_an_existing_folder_comes_first(selection: Selection) -> None:
 
 
 def test_a_name_comes_before_a_part_of_a_build_id(selection: Selection, shelf: Shelf) -> None:
-    shelf.label(Reference("cafe"), Arch.X86_64, FIRST)
-    assert selection.find("cafe").build_id == FIRST
+    shelf.label(Reference(THIRD[:5]), Arch.X86_64, FIRST)
+    assert selection.find(THIRD[:5]).build_id == FIRST
 
 
 @pytest.mark.parametrize(
@@ -99,10 +107,11 @@ def test_an_empty_library_says_how_to_fill_it(tmp_path: Path) -> None:
     assert "--tag" in (told.value.hint or "")
 
 
-def test_an_ambiguous_beginning(selection: Selection) -> None:
+def test_an_ambiguous_beginning(selection: Selection, shelf: Shelf) -> None:
+    shelf.object_folder(SIBLING).mkdir()
     with pytest.raises(AmbiguousImage) as told:
-        selection.find("0f8f")
-    assert told.value.candidates == (SECOND, FIRST)
+        selection.find(FIRST[:8])
+    assert told.value.candidates == tuple(sorted((SIBLING, FIRST)))
     assert FIRST in str(told.value)
 
 
@@ -112,7 +121,7 @@ def test_another_architecture_only(selection: Selection) -> None:
 
 
 def test_a_name_whose_image_is_gone(selection: Selection, shelf: Shelf) -> None:
-    shelf.object_folder(FIRST).rmdir()
+    shelf.object_folder(FIRST).rename(shelf.root / "gone")
     with pytest.raises(ImageNotFound, match="no longer in the library"):
         selection.find("debian")
 
@@ -179,3 +188,12 @@ def test_an_architecture_is_a_promise_for_folders_and_build_ids_too(
     assert selection.find(word, arch=Arch.X86_64).arch is Arch.X86_64
     with pytest.raises(PlatformNotFound, match="is for x86_64, not for aarch64"):
         selection.find(word, arch=Arch.AARCH64)
+
+
+def test_another_image_under_a_build_id(selection: Selection, shelf: Shelf) -> None:
+    """It is whole, and agrees with itself: only its place tells that it was put there."""
+    write_small_image(shelf.object_folder(FIRST), "third")
+    for word in (FIRST, "debian", FIRST[:12]):
+        with pytest.raises(ImageError, match=f"holds another image, {THIRD}"):
+            selection.find(word)
+    assert selection.find_in_library("debian").build_id == FIRST

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -37,32 +38,17 @@ def write_small_image(
     Images of one architecture share their kernel and initramfs.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    tree = tree_of({b"hello.txt": file_of(text.encode())})
-    initramfs = BytesSink()
-    write_initramfs(tree_of({b"init": file_of(b"#!")}), blobs=MemoryBlobs(), sink=initramfs)
-    files = {
-        "kernel": bzimage(b"") if arch is Arch.X86_64 else arm64_image(),
-        "initramfs": bytes(initramfs.data),
-        "rootfs": image_bytes(tree, free_bytes=4 << 20),
-    }
-    artifacts = {}
+    files = _files(text, arch)
     for key, data in files.items():
         write_with_holes(folder / _NAMES[key], data)
-        artifacts[key] = Artifact(name=_NAMES[key], digest=Digest.of(data), size_bytes=len(data))
-    manifest = Manifest(
-        **{
-            "arch": arch,
-            "build_time": "2024-01-01T00:00:00Z",
-            "artifacts": artifacts,
-            "config": {"arch": arch.value, "distro": "debian"},
-            "record": {"packages": {"hello": "1.0"}},
-            **fields,
-        }
-    )
+    encoded = encode_manifest(_manifest(files, arch, fields))
     (folder / LOCK_NAME).write_text("{}\n")
-    encoded = encode_manifest(manifest)
     (folder / MANIFEST_NAME).write_bytes(encoded)
     return decode_manifest(encoded)
+
+
+def build_id_of_small_image(text: str, *, arch: Arch) -> str:
+    return _manifest(_files(text, arch), arch, {}).build_id
 
 
 def write_with_holes(path: Path, data: bytes) -> None:
@@ -89,3 +75,30 @@ def reseal(folder: Path) -> None:
         data = (folder / artifact.name).read_bytes()
         artifacts[key] = replace(artifact, digest=Digest.of(data), size_bytes=len(data))
     (folder / MANIFEST_NAME).write_bytes(encode_manifest(replace(manifest, artifacts=artifacts)))
+
+
+def _files(text: str, arch: Arch) -> dict[str, bytes]:
+    tree = tree_of({b"hello.txt": file_of(text.encode())})
+    initramfs = BytesSink()
+    write_initramfs(tree_of({b"init": file_of(b"#!")}), blobs=MemoryBlobs(), sink=initramfs)
+    return {
+        "kernel": bzimage(b"") if arch is Arch.X86_64 else arm64_image(),
+        "initramfs": bytes(initramfs.data),
+        "rootfs": image_bytes(tree, free_bytes=4 << 20),
+    }
+
+
+def _manifest(files: Mapping[str, bytes], arch: Arch, fields: Mapping[str, Any]) -> Manifest:
+    artifacts = {
+        key: Artifact(name=_NAMES[key], digest=Digest.of(data), size_bytes=len(data))
+        for key, data in files.items()
+    }
+    values: dict[str, Any] = {
+        "arch": arch,
+        "build_time": "2024-01-01T00:00:00Z",
+        "artifacts": artifacts,
+        "config": {"arch": arch.value, "distro": "debian"},
+        "record": {"packages": {"hello": "1.0"}},
+        **fields,
+    }
+    return Manifest(**values)

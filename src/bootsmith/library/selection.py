@@ -46,11 +46,12 @@ class Selection:
         else the only one there is.
 
         Raises ``ImageNotFound`` with similar names, ``AmbiguousImage`` with all that could be
-        meant, ``PlatformNotFound`` when the name has no image for ``arch``.
+        meant, ``PlatformNotFound`` when the name has no image for ``arch``, ``ImageError`` for
+        an image whose manifest is damaged or that of another one.
         """
         folder = _existing(selector)
         if folder is None:
-            return self.find_in_library(str(selector), arch=arch)
+            return _consistent(self.find_in_library(str(selector), arch=arch))
         if not is_folder(folder):
             raise ImageError(
                 f"{folder} is a file, an image is a folder",
@@ -61,7 +62,7 @@ class Selection:
         return _for_arch(Selected(folder=folder), arch)
 
     def find_in_library(self, selector: str, *, arch: Arch | None = None) -> Selected:
-        """As ``find``, folders beside the library left aside."""
+        """As ``find``, folders beside the library left aside; the image may be damaged."""
         if is_build_id(selector):
             if self.shelf.holds(selector):
                 return self._object(selector, arch)
@@ -164,3 +165,14 @@ def _for_arch(found: Selected, arch: Arch | None) -> Selected:
             hint="leave --arch out, or name another image",
         )
     return replace(found, arch=arch)
+
+
+def _consistent(found: Selected) -> Selected:
+    """What lies under a build id must at least claim to be it; ``verify`` looks into the files."""
+    _, manifest = read_manifest(found.folder)
+    if manifest.build_id != found.build_id:
+        raise ImageError(
+            f"{found.folder} holds another image, {manifest.build_id}",
+            hint=f"remove it: bootsmith image rm --force {found.build_id}",
+        )
+    return found

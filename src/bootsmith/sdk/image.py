@@ -19,7 +19,7 @@ from bootsmith.manifest.manifest import (
 )
 from bootsmith.model.arch import Arch
 from bootsmith.model.reporter import Reporter, Silent
-from bootsmith.sdk.settings import DEFAULT_OUTPUT
+from bootsmith.sdk.settings import DEFAULT_OUTPUT, image_store_folder
 
 if TYPE_CHECKING:
     from bootsmith.config.build_config import BuildConfig
@@ -57,7 +57,7 @@ class Image:
             if not is_plain_file(asset):
                 raise ImageError(
                     f"{asset} is missing, the image is not complete",
-                    hint=f"make it again with: bootsmith build --output {folder}",
+                    hint=_remedy(folder),
                 )
         return image
 
@@ -127,7 +127,7 @@ class Image:
             raise InvalidImage(
                 f"{self.folder} is not what its manifest says",
                 failures=failures,
-                hint=f"make it again with: bootsmith build --output {self.folder}",
+                hint=_remedy(self.folder),
             )
 
     def __repr__(self) -> str:
@@ -136,3 +136,10 @@ class Image:
     def _asset(self, key: str, default: str) -> Path:
         artifact = self.manifest.artifacts.get(key)
         return self.folder / (artifact.name if artifact else default)
+
+
+def _remedy(folder: Path) -> str:
+    """What to do about a damaged image: one in the library is not built where it lies."""
+    if folder.parent == image_store_folder() / "objects":
+        return "build it again with --tag, or import or pull it again: that mends the library's"
+    return f"make it again with: bootsmith build --output {folder}"
