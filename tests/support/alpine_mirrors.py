@@ -5,6 +5,7 @@ A mirror holds a signed kernel of Debian's in Alpine's form, since there is no r
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,6 +14,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from bootsmith.image.boot_modules import guest_modules
+from bootsmith.image.kernel_modules import KernelModules
 from bootsmith.model.guest_path import display
 from bootsmith.model.streams import BlobSource
 from bootsmith.tree.contents import read_content
@@ -97,12 +100,28 @@ def generated_mirror(folder: Path) -> Iterator[AlpineMirror]:
 def linux_virt() -> Apk:
     """Debian's kernel as Alpine would package it."""
     debian = kernel_package()
+    modules = guest_modules(KernelModules(debian.tree, blobs=debian), selection="all")
     files: dict[str, Item] = {
-        "boot/vmlinuz-virt" if path.startswith("boot/vmlinuz") else path: content
+        display(path): read_content(entry.content, blobs=debian)
+        for path, entry in modules.members
+        if isinstance(entry, RegularFile) and not path.endswith(b"modules.load")
+    }
+    (kernel,) = (
+        content
         for path, content in _files(debian.tree, debian).items()
-        if path.startswith(("boot/vmlinuz", "lib/modules/"))
+        if path.startswith("boot/vmlinuz")
+    )
+    files["boot/vmlinuz-virt"] = kernel
+    files = {
+        f"{path}.gz" if path.endswith(".ko") else path: _packed(path, content)
+        for path, content in files.items()
+        if isinstance(content, bytes)
     }
     return apk(name="linux-virt", version="6.1.0-r0", files=files, key=KEY)
+
+
+def _packed(path: str, content: bytes) -> bytes:
+    return gzip.compress(content, 1, mtime=0) if path.endswith(".ko") else content
 
 
 @contextmanager

@@ -55,6 +55,8 @@ _BOOT_DRIVERS = (
 )
 _AGENT_DRIVERS = ("fuse", "vmw_vsock_virtio_transport", "virtiofs", "9pnet_virtio", "9p")
 
+_PLAIN_COPIES = "usr/lib/bootsmith/modules"
+
 # What a virtual machine can use of a kernel's modules: virtual devices, the file systems of
 # images and shares, and what container engines need of the network.  Folders mean all below.
 _VM_MODULES = (
@@ -181,7 +183,28 @@ def guest_modules(
     }
     contents: dict[str, Content] = {module.path: module.content for module in chosen}
     contents |= {name: InlineBytes(data) for name, data in written.items()}
-    return _layer(modules.release, contents)
+    return _layer({_path(modules.release, name): one for name, one in contents.items()})
+
+
+def installed_modules(modules: KernelModules) -> Layer:
+    """What a root file system still needs that holds the kernel's whole package already.
+
+    That is what init loads, uncompressed where the package has it compressed; and the package's
+    own index of its modules, which a trigger may have written anew in the order in which a file
+    system happens to list them.
+    """
+    contents: dict[GuestPath, Content] = {
+        _path(modules.release, name): content for name, content in modules.index().items()
+    }
+    lines = []
+    for module in modules.closure(_AGENT_DRIVERS):
+        path = _path(modules.release, module.path)
+        if not modules.is_plain(module):
+            path = guest_path(f"{_PLAIN_COPIES}/{module.name}.ko")
+            contents[path] = module.content
+        lines.append(b"/%s\n" % path)
+    contents[_path(modules.release, LOAD_LIST)] = InlineBytes(b"".join(lines))
+    return _layer(contents)
 
 
 def _is_for_vms(path: str) -> bool:
@@ -196,12 +219,11 @@ def _path(release: str, name: str) -> GuestPath:
     return guest_path(f"lib/modules/{release}/{name}")
 
 
-def _layer(release: str, contents: dict[str, Content]) -> Layer:
+def _layer(contents: dict[GuestPath, Content]) -> Layer:
     """The files and the folders above them, but ``lib``, which may be a link in the tree."""
     folder, plain = Directory(Metadata(0o755)), Metadata(0o644)
     members: dict[GuestPath, Entry] = {}
-    for name, content in contents.items():
-        path = _path(release, name)
+    for path, content in contents.items():
         members |= dict.fromkeys(ancestors(path)[1:], folder)
         members[path] = RegularFile(plain, content)
     return Layer(tuple(Member(path, members[path]) for path in sorted(members)))

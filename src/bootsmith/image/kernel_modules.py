@@ -92,6 +92,17 @@ class KernelModules:
             return ""
         return read_content(file.content, blobs=self.blobs).decode("utf-8", "backslashreplace")
 
+    def index(self) -> dict[str, Content]:
+        """The files about modules that depmod writes (``modules.dep`` …), as the package has
+        them, by name."""
+        return {
+            name: file.content for name, file in self._files.items() if name.startswith("modules.")
+        }
+
+    def is_plain(self, module: LoadedModule) -> bool:
+        """Whether the package has ``module`` uncompressed, as kernel and agent take it."""
+        return module.path in self._files
+
     def load(self, module: Module) -> LoadedModule:
         """Read a module.  Raises ``ArchiveError`` when it is damaged."""
         loaded = self._loaded.get(module.name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bootsmith.config.build_config import KernelConfig
-from bootsmith.image.boot_modules import guest_modules, initramfs_modules
+from bootsmith.image.boot_modules import guest_modules, initramfs_modules, installed_modules
 from bootsmith.image.initramfs import initramfs_tree
 from bootsmith.image.kernel_image import KERNEL_MAX_BYTES, kernel_facts, require_kernel
 from bootsmith.image.kernel_modules import KernelModules
@@ -43,21 +43,25 @@ def boot_layer(
     *,
     arch: Arch,
     image: GuestPath | None,
+    is_installed: bool = False,
     init: Content,
     blobs: BlobSource,
 ) -> BootLayer:
     """What boots, from the contents of a kernel's package.
 
     ``image`` is where the kernel is, if the config says so; ``init`` the program that the
-    initramfs starts.  Raises ``ImageError`` when the package holds no kernel, one for another
-    architecture, or one that cannot drive a virtual machine's devices.
+    initramfs starts; ``is_installed`` tells that the root file system holds the whole package.
+    Raises ``ImageError`` when the package holds no kernel, one for another architecture, or one
+    that cannot drive a virtual machine's devices.
     """
     modules = KernelModules(package, blobs=blobs)
     kernel = kernel_of(package, release=modules.release, image=image)
     facts = kernel_facts(read_content(kernel, blobs=blobs, most_bytes=KERNEL_MAX_BYTES))
     require_kernel(facts, arch=arch, release=modules.release)
     layer = Layer(())
-    if config.modules != "none":
+    if is_installed:
+        layer = installed_modules(modules)
+    elif config.modules != "none":
         layer = guest_modules(modules, selection=config.modules)
     return BootLayer(
         kernel=kernel,

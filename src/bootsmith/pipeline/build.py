@@ -85,8 +85,7 @@ def build(request: BuildRequest, bench: Workbench) -> Manifest:
         boot = kernel.result().dated(epoch_s)
         initramfs = _initramfs(boot, bench, lock, plan, distribution, epoch_s=epoch_s)
         report.stage("Writing the image")
-        if not lock.has_kernel_installed:  # else its modules are all there already
-            root = overlay(root, boot.modules)
+        root = overlay(root, boot.modules)
         root = add_guest(root, guest, request, epoch_s=epoch_s, reporter=report)
         artifacts = write_artifacts(
             staging,
@@ -146,6 +145,7 @@ def _boot_layer(
         "kernel": str(lock.kernel.digest),
         "modules": request.config.kernel.modules,
         "arch": request.arch.value,
+        "installed": lock.has_kernel_installed,
         "image": image.decode() if image else None,
         "init": str(guest.initramfs_init.blob),
     }
@@ -157,6 +157,7 @@ def _boot_layer(
             request.config.kernel,
             arch=request.arch,
             image=image,
+            is_installed=lock.has_kernel_installed,
             init=guest.initramfs_init,
             blobs=bench.store,
         ),
