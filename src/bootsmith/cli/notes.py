@@ -23,7 +23,9 @@ class Notes(Silent):
         self._verbose = verbose
 
     def warning(self, text: str) -> None:
-        click.echo(click.style("warning: ", fg="yellow") + text, err=True)
+        # A passing note may stand where the warning begins.
+        start = _CLEAR_LINE if is_terminal(STDERR) else ""
+        click.echo(start + click.style("warning: ", fg="yellow") + text, err=True)
 
     def detail(self, text: str) -> None:
         if self._verbose:

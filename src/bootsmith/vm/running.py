@@ -18,16 +18,13 @@ from bootsmith.vm.agent import Agent
 from bootsmith.vm.console import Console
 from bootsmith.vm.line import Line
 from bootsmith.vm.machine import AGENT_PORT, FILES_PORT, INGRESS_PORT, DiskMode, Drive, MachineSpec
+from bootsmith.vm.power_off import power_off
 
 # What most machines do without is imported when it is first used: starting is to be quick.
 if TYPE_CHECKING:
     from bootsmith.vm.forwards import Forward
     from bootsmith.vm.shares.server import ShareServer
     from bootsmith.vm.shares.tree import ShareTree
-
-# For a guest with another agent than ours.  "o" needs no help of the guest's programs, whatever
-# its init is.
-_POWER_OFF = ("/bin/sh", "-c", "sync; echo o > /proc/sysrq-trigger; sleep 60")
 
 
 class RunningMachine:
@@ -211,7 +208,7 @@ class RunningMachine:
     def _ask_to_power_off(self, deadline: Deadline) -> None:
         try:
             if self.agent is not None and self.agent.line.is_ready:
-                _power_off(self.agent, deadline)
+                power_off(self.agent, timeout_s=deadline.remaining_s() or 0)
             else:
                 qmp.execute(self._channels["qmp"], "system_powerdown")
         except VMError:
@@ -249,12 +246,3 @@ def _serve(channel: Channel, shares: ShareTree) -> ShareServer:
     from bootsmith.vm.shares.server import ShareServer
 
     return ShareServer(channel, shares)
-
-
-def _power_off(agent: Agent, deadline: Deadline) -> None:
-    try:
-        agent.shut_down(timeout_s=deadline.remaining_s())
-    except AgentError as error:
-        if error.code != "invalid_request":
-            raise
-        agent.exec(_POWER_OFF, timeout_s=deadline.remaining_s())
