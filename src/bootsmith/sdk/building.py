@@ -201,7 +201,7 @@ def _require_carried_out(config: BuildConfig) -> None:
 
 def _read_config(path: Path) -> dict[str, Any]:
     try:
-        text = read_whole(path, most_bytes=16 << 20).decode("utf-8")
+        text = read_whole(path, most_bytes=16 << 20).decode("utf-8-sig")
     except HostError as error:
         raise ConfigError(str(error), hint="check the path given to --config") from error
     except UnicodeDecodeError as error:
