@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bootsmith.host.locks import locked, locked_for_once
+from bootsmith.host.locks import locked, locked_for_once, locked_if_free
 
 COUNT_UP = """
 import sys
@@ -43,3 +43,13 @@ def test_a_lock_for_once_leaves_nothing(tmp_path: Path) -> None:
     with locked_for_once(tmp_path / "locks" / "lock"):
         assert (tmp_path / "locks" / "lock").exists()
     assert list((tmp_path / "locks").iterdir()) == []
+
+
+def test_a_lock_that_is_held_is_not_waited_for(tmp_path: Path) -> None:
+    lock = tmp_path / "lock"
+    with locked(lock), locked_if_free(lock) as is_free:
+        assert not is_free
+    with locked_if_free(lock) as is_free:
+        assert is_free
+        with locked_if_free(lock) as again:
+            assert not again

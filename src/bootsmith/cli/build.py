@@ -44,7 +44,7 @@ from bootsmith.sdk.settings import DEFAULT_OUTPUT
 @click.option("--locked", is_flag=True, help="Take exactly what the lock file says, or fail.")
 @click.option(
     "--lock", "lock_path", type=click.Path(path_type=Path, dir_okay=False),
-    help="Take what this lock file says; --locked alone means the one in the output folder.",
+    help="Take what this lock file says; --locked alone means that of the image to be replaced.",
 )  # fmt: skip
 @click.option("--offline", is_flag=True, help="Ask no server; use only what is in the store.")
 @click.option(
@@ -111,7 +111,7 @@ def command(
         arch=arch,
         include=tuple(name for names in include for name in names.split(",") if name),
         mirror=mirror,
-        lock_path=lock_path or ((output or DEFAULT_OUTPUT) / LOCK_NAME if locked else None),
+        lock_path=lock_path or (_former_lock(output, tags) if locked else None),
         offline=offline,
         allow_unsigned=allow_unsigned,
         strict=strict,
@@ -129,6 +129,16 @@ def command(
     if not quiet:
         click.echo(f"{image.folder}: build id {image.build_id}")
     return 0
+
+
+def _former_lock(output: Path | None, tags: tuple[str, ...]) -> Path:
+    """The lock of the image that the new one replaces, in its folder or under its name."""
+    if output is not None or not tags:
+        return (output or DEFAULT_OUTPUT) / LOCK_NAME
+    from bootsmith.library.reference import Reference
+    from bootsmith.sdk.selecting import select  # the library: only when asked for
+
+    return select(str(Reference.parse(tags[0]))).folder / LOCK_NAME
 
 
 def _build_and_tag(
