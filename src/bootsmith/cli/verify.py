@@ -21,18 +21,18 @@ def command(image: Path | None, boot: bool, verbose: bool) -> None:
     IMAGE is a folder; by default $BOOTSMITH_GUEST_DIR, $GONDOLIN_GUEST_DIR or
     ./bootsmith-image.
     """
-    folder = image or default_image_folder()
-    verify_image(folder)
+    opened = verify_image(image or default_image_folder())
     if boot:
         from bootsmith.sdk.trial import try_image  # most checks boot nothing
 
         with note_if_long():
-            answer = try_image(folder, reporter=Notes(verbose=verbose))
-        click.echo(f"{folder}: {answer}")
+            answer = try_image(opened.folder, reporter=Notes(verbose=verbose))
+        click.echo(f"{opened.folder}: {answer}")
 
 
-def verify_image(folder: Path) -> None:
+def verify_image(folder: Path) -> Image:
     """Check the image in ``folder`` and say that it is all right.  Raises what ``verify`` does."""
     opened = Image.open(folder)
     opened.verify()
     click.echo(f"{opened.folder}: all right, build id {opened.build_id}")
+    return opened
