@@ -59,3 +59,19 @@ def test_a_spoilt_package_is_refused_with_its_place(field: str, value: Any) -> N
 def test_what_is_no_lock_is_refused(data: bytes) -> None:
     with pytest.raises(ImageError, match="not a lock file"):
         decode_lock(data, origin="x")
+
+
+def test_a_lock_of_alpine_names_its_repositories_and_tags() -> None:
+    address = "https://example.org/mine"
+    package = PACKAGE.model_copy(update={"mirror": address, "path": "x86_64/a.apk", "tag": "mine"})
+    repository = LockedRepository(mirror=address, name=address, tag="mine", signed_by=("key",))
+    lock = LOCK.model_copy(
+        update={"distro": "alpine", "packages": (package,), "repositories": (repository,)}
+    )
+    assert decode_lock(encode_lock(lock), origin="x") == lock
+
+
+def test_each_file_is_fetched_once() -> None:
+    lock = LOCK.model_copy(update={"packages": (PACKAGE,), "kernel": PACKAGE})
+    assert lock.has_kernel_installed
+    assert lock.blobs() == (PACKAGE,)

@@ -11,7 +11,7 @@ from bootsmith.host.http import HttpClient
 from bootsmith.model.digest import Descriptor, Digest, RemoteBlob
 from bootsmith.model.reporter import Silent
 from bootsmith.store.blobs import Store
-from bootsmith.store.fetch import Fetcher
+from bootsmith.store.fetch import Fetcher, UnnamedBlob
 from tests.support.http_server import Fault, serve
 
 DATA = bytes(range(256)) * 4096
@@ -193,3 +193,50 @@ def test_a_folder_serves_as_a_mirror(tmp_path: Path) -> None:
     fetching = fetcher(tmp_path)
     fetching.fetch([blob((tmp_path / "a").as_uri())])
     assert fetching.store.has(Digest.of(DATA))
+
+
+def unnamed(url: str, admitted: list[Descriptor], *, right: bytes = DATA) -> UnnamedBlob:
+    """A file that is right when it is ``right``, which only its reader can tell."""
+
+    def admit(found: Descriptor) -> None:
+        if found.digest != Digest.of(right):
+            raise IntegrityError("not it", expected="this", actual="that")
+        admitted.append(found)
+
+    return UnnamedBlob(key=Digest.of(url.encode()), size_bytes=len(right), url=url, admit=admit)
+
+
+def test_a_file_whose_digest_nobody_told_is_judged_when_it_is_here(tmp_path: Path) -> None:
+    admitted: list[Descriptor] = []
+    fetching = fetcher(tmp_path)
+    with serve({"a.apk": DATA}) as server:
+        fetching.take_in([unnamed(server.url + "a.apk", admitted)])
+    assert admitted == [Descriptor(digest=Digest.of(DATA), size_bytes=len(DATA))]
+    assert fetching.store.has(Digest.of(DATA))
+    assert leftovers(tmp_path) == []
+
+
+def test_a_file_that_its_reader_refuses_is_not_asked_for_again(tmp_path: Path) -> None:
+    with serve({"a.apk": bytes(len(DATA))}) as server:
+        with pytest.raises(IntegrityError, match="not it"):
+            fetcher(tmp_path).take_in([unnamed(server.url + "a.apk", [])])
+        assert server.paths() == ["a.apk"]
+    assert leftovers(tmp_path) == []
+
+
+def test_an_unnamed_file_of_another_size_is_refused(tmp_path: Path) -> None:
+    with serve({"a.apk": DATA + b"x"}) as server, pytest.raises(IntegrityError, match="bytes"):
+        fetcher(tmp_path).take_in([unnamed(server.url + "a.apk", [])])
+
+
+def test_an_unnamed_file_of_two_halves_is_fetched_whole_once(tmp_path: Path) -> None:
+    admitted: list[Descriptor] = []
+    reporter = Counting()
+    with serve({"a.apk": DATA}) as server:
+        wanted = unnamed(server.url + "a.apk", admitted)
+        partial = tmp_path / "store" / "partial" / wanted.key.hex
+        partial.parent.mkdir(parents=True)
+        partial.write_bytes(b"of another file")
+        fetcher(tmp_path, reporter).take_in([wanted])
+        assert server.paths() == ["a.apk", "a.apk"]
+    assert len(admitted) == len(reporter.warnings) == 1

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from bootsmith.errors import FetchError, ImageError, IntegrityError
+from bootsmith.errors import ArchiveError, FetchError, ImageError, IntegrityError
 from bootsmith.host.clock import pause
 from bootsmith.host.http import Answer, HttpClient
 from bootsmith.host.object_folder import check_descriptor
@@ -172,16 +172,16 @@ class Fetcher:
         found = partial.descriptor()
         try:
             check_descriptor(found, blob.expecting(found), url=url)
-        except IntegrityError as error:
+            self.store.blobs.adopt(partial.path, found)
+            if blob.admit is not None:
+                blob.admit(found)
+        except (IntegrityError, ArchiveError) as error:
             partial.remove()
             if not continued:
                 raise
             # The two halves may stem from different answers; the whole must be right.
             self.reporter.warning(f"{error}; fetching all of it again")
             return False
-        self.store.blobs.adopt(partial.path, found)
-        if blob.admit is not None:
-            blob.admit(found)
         return True
 
 
