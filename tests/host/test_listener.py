@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import socket
 import threading
+from pathlib import Path
 
 import pytest
 
 from bootsmith.errors import HostError
 from bootsmith.host.channel import Channel
-from bootsmith.host.listener import LoopbackListener
+from bootsmith.host.listener import LoopbackListener, PathListener, connect
 
 
 def test_a_connection_is_taken() -> None:
@@ -50,3 +51,25 @@ def test_stopping_wakes_the_one_who_waits() -> None:
     taker.join(20)
     assert taken == [None]
     listener.close()
+
+
+@pytest.mark.parametrize("length", [1, 60, 200], ids=["short", "usual", "longer than an address"])
+def test_a_path_that_leads_here(tmp_path: Path, length: int) -> None:
+    path = tmp_path / ("x" * length) / "socket"
+    path.parent.mkdir()
+    listener = PathListener(path)
+    theirs = connect(path)
+    ours = listener.accept()
+    assert ours is not None
+    theirs.send(b"hello")
+    assert ours.receive() == b"hello"
+    for one in (ours, theirs, listener):
+        one.close()
+
+
+def test_a_path_that_leads_nowhere(tmp_path: Path) -> None:
+    with pytest.raises(HostError, match="cannot connect to"):
+        connect(tmp_path / "socket")
+    (tmp_path / "socket").touch()
+    with pytest.raises(HostError, match="cannot listen at"):
+        PathListener(tmp_path / "socket")
