@@ -141,3 +141,9 @@ def test_a_root_file_system_that_is_none(debian_image: Path, tmp_path: Path) -> 
     with pytest.raises(VMError, match="init gave up: cannot mount /dev/vda") as caught:
         VM(bare).start()
     assert "bootsmith verify" in str(caught.value.hint)
+
+
+def test_a_share_that_a_read_only_root_has_no_place_for(debian_image: Path, tmp_path: Path) -> None:
+    mounts = (Share(host_folder=tmp_path, guest_folder="/not/in/the/image"),)
+    with pytest.raises(VMError, match="/not/in/the/image"):
+        VM(debian_image, options=VMOptions(rootfs_mode="readonly", mounts=mounts)).start()

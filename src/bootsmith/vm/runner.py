@@ -117,6 +117,10 @@ def _attempt(
     machine = _launch(spec, decision, options, seccomp=seccomp)
     try:
         _await_ready(machine, options)
+        if machine.agent is not None and spec.shares:
+            from bootsmith.vm.shares.visible import require_visible  # few machines share
+
+            require_visible(machine.agent, spec.shares)
     except BaseException:
         machine.kill()
         raise
