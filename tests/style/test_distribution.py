@@ -32,7 +32,7 @@ def test_the_wheel_carries_the_guest(distributions: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
     assert {f"bootsmith/guest/{name}" for name in GUEST_FILES} <= names
-    assert "bootsmith/config/presets/debian.json" in names
+    assert "bootsmith/config/presets/debian.jsonc" in names
     assert any(name.startswith("bootsmith/sources/debian/keys/") for name in names)
     assert "bootsmith/py.typed" in names
 
