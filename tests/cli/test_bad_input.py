@@ -92,6 +92,13 @@ def test_a_misspelt_package_stops_before_anything_is_downloaded(archive: Archive
     assert not [path for path in archive.server.paths() if path.endswith(".deb")]
 
 
+def test_a_misspelt_suite_is_no_dead_network(archive: Archive) -> None:
+    result = archive.build(suite="bokworm")
+    assert_failed(
+        archive, result, "no mirror has the suite bokworm", archive.server.url, "bookworm?"
+    )
+
+
 def test_an_impossible_version_is_explained(archive: Archive) -> None:
     assert_failed(archive, archive.build(packages=["hello"]), "libhello", ">= 2", "hello")
 

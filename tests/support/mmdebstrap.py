@@ -12,7 +12,8 @@ from bootsmith.host.environment import environment
 from bootsmith.host.http import HttpClient
 from bootsmith.host.locks import locked
 from bootsmith.model.reporter import Silent
-from bootsmith.pipeline.mirrors import DebianMirrors, MirrorAccess
+from bootsmith.pipeline.debian_mirrors import DebianMirrors
+from bootsmith.pipeline.mirrors import MirrorAccess
 from bootsmith.plan.debian import repositories
 from bootsmith.store.blobs import Store
 from bootsmith.store.fetch import Fetcher

@@ -8,9 +8,9 @@ from functools import cached_property
 from bootsmith.model.digest import Descriptor, Digest, RemoteBlob
 from bootsmith.model.guest_command import GuestFile
 from bootsmith.model.guest_path import GuestPath, guest_path
+from bootsmith.pipeline.alpine_mirrors import AlpineMirrors
 from bootsmith.pipeline.distribution import InstalledRoot
 from bootsmith.pipeline.key_files import read_keys
-from bootsmith.pipeline.mirrors import AlpineMirrors
 from bootsmith.pipeline.request import BuildRequest
 from bootsmith.pipeline.steps import StepRunner
 from bootsmith.pipeline.workbench import Workbench

@@ -10,9 +10,9 @@ from bootsmith.host.gpgv import gpgv
 from bootsmith.model.digest import Digest, RemoteBlob
 from bootsmith.model.guest_command import GuestFile
 from bootsmith.model.guest_path import GuestPath
+from bootsmith.pipeline.debian_mirrors import DebianMirrors
 from bootsmith.pipeline.distribution import InstalledRoot
 from bootsmith.pipeline.key_files import read_keys
-from bootsmith.pipeline.mirrors import DebianMirrors
 from bootsmith.pipeline.request import BuildRequest
 from bootsmith.pipeline.steps import StepRunner
 from bootsmith.pipeline.workbench import Workbench
@@ -32,6 +32,7 @@ from bootsmith.tree.file_tree import FileTree
 from bootsmith.tree.layer import overlay
 
 _BILLION = 1_000_000_000
+_NOT_FOUND = 404
 
 
 class Debian:
@@ -123,19 +124,21 @@ class Debian:
 
     def _about_the_suite(self, error: FetchError) -> FetchError:
         """``error``, when nobody has the suite: with who was asked, and what may be meant."""
-        without = [
-            one for mirror in self._mirrors.by_archive.values() for one in mirror.passed_over
-        ]
-        if type(error) is not FetchError or not without:
+        suite = self._config.suite
+        mirrors = self._mirrors.by_archive.values()
+        without = [one for mirror in mirrors for one in mirror.passed_over]
+        is_missing = error.status == _NOT_FOUND and error.url.endswith(f"/{suite}/InRelease")
+        if type(error) is not FetchError or not (without or is_missing):
             return error
-        similar = difflib.get_close_matches(self._config.suite, SUITES, n=1)
-        hint = f"did you mean {similar[0]}?" if similar else "name a mirror that has it: --mirror"
+        similar = difflib.get_close_matches(suite, SUITES, n=1)
         return FetchError(
-            f"no mirror has the suite {self._config.suite}: {'; '.join((*without, str(error)))}",
+            f"no mirror has the suite {suite}: {'; '.join((*without, str(error)))}",
             url=error.url,
             status=error.status,
             retryable=error.retryable,
-            hint=hint,
+            hint=f"did you mean {similar[0]}?"
+            if similar
+            else "name a mirror that has it: --mirror",
         )
 
 

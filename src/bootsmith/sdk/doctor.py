@@ -19,7 +19,8 @@ from bootsmith.host.process import run
 from bootsmith.host.tools import find_tool, install_line
 from bootsmith.model.arch import Arch
 from bootsmith.model.reporter import Silent
-from bootsmith.pipeline.mirrors import DebianMirrors, MirrorAccess
+from bootsmith.pipeline.debian_mirrors import DebianMirrors
+from bootsmith.pipeline.mirrors import MirrorAccess
 from bootsmith.plan.debian import repositories
 from bootsmith.sandbox.choose import sandbox_facts
 from bootsmith.sdk.settings import cache_folder
