@@ -42,14 +42,18 @@ def pattern(line: str) -> str:
 
 
 @pytest.fixture
-def environment(tmp_path: Path, debian_image: Path) -> dict[str, str]:
+def environment(tmp_path: Path, debian_image: Path) -> Iterator[dict[str, str]]:
     require("qemu-system-x86_64")
     (tmp_path / "bootsmith-image").symlink_to(debian_image)
-    return {
+    found = {
         **os.environ,
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         "BOOTSMITH_CACHE_DIR": str(tmp_path / "cache"),
     }
+    yield found
+    # A page that failed half-way leaves nothing running either.
+    end = "bootsmith list --quiet | xargs -r bootsmith stop --kill"
+    subprocess.run(["sh", "-c", end], env=found, check=True)
 
 
 def test_what_the_page_shows_works(tmp_path: Path, environment: dict[str, str]) -> None:

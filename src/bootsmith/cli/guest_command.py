@@ -34,8 +34,10 @@ class CommandAfterDashes(click.Command):
     The words behind them arrive as ``words``.
     """
 
+    usage_of_words = "[-- COMMAND…]"
+
     def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
-        return [*super().collect_usage_pieces(ctx), "-- COMMAND…"]
+        return [*super().collect_usage_pieces(ctx), self.usage_of_words]
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         ours, words = args, []
@@ -49,6 +51,8 @@ class CommandAfterDashes(click.Command):
 
 class NeedsCommand(CommandAfterDashes):
     """Refuses to go without a COMMAND, and says where it goes when it stands elsewhere."""
+
+    usage_of_words = "-- COMMAND…"
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if "--" not in args[:-1] and not {"-h", "--help"}.intersection(args):

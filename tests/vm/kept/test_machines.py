@@ -32,8 +32,13 @@ PATIENT = StartOptions(accelerator=Accelerator.TCG, boot_timeout_s=240)
 
 
 @pytest.fixture
-def machines(tmp_path: Path) -> Machines:
-    return Machines(tmp_path / "machines")
+def machines(tmp_path: Path) -> Iterator[Machines]:
+    made = Machines(tmp_path / "machines")
+    yield made
+    # A test that failed half-way leaves nothing running either.
+    for record in made.all(now_s=NOW_S):
+        if record.state is State.RUNNING:
+            made.kill(record)
 
 
 def await_true(condition: Callable[[], object], what: str) -> None:
