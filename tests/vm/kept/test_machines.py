@@ -421,3 +421,22 @@ def test_a_machine_that_ends_unasked(
         machines.connect(ended)
     machines.forget(ended)
     assert entries(machines) == []
+
+
+@pytest.mark.boot
+@pytest.mark.network
+@pytest.mark.parametrize("is_stuck", [True, False], ids=["stuck", "asked to end"])
+def test_a_keeper_takes_its_machine_along(
+    machines: Machines, debian_image: Path, monkeypatch: pytest.MonkeyPatch, is_stuck: bool
+) -> None:
+    monkeypatch.setattr("bootsmith.vm.kept.machine._GREETING_S", 0.2)
+    record = machines.start(real_spec(debian_image), PATIENT, image="x", name=None, now_s=NOW_S)
+    assert record.keeper_pid is not None
+    if is_stuck:
+        os.kill(record.keeper_pid, signal.SIGSTOP)
+        machines.kill(record)
+    else:
+        os.kill(record.keeper_pid, signal.SIGTERM)
+    await_true(lambda: not is_alive(record.keeper_pid), "the keeper is left")
+    await_true(lambda: not is_alive(record.qemu_pid), "QEMU is left")
+    assert entries(machines) == []
