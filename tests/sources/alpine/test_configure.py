@@ -69,3 +69,18 @@ def test_triggers(patterns: str, told: list[str] | None, store: Store) -> None:
 
 def test_a_trigger_without_a_script(store: Store) -> None:
     assert work(store, apk(name="t", info={"triggers": ["/*"]})).commands == ()
+
+
+def test_no_initramfs_is_made_that_nobody_boots(store: Store) -> None:
+    """The trigger of whatever makes one is left out, and no other script."""
+    found = work(
+        store,
+        apk(
+            name="mkinitfs",
+            provides="initramfs-generator",
+            files={"boot": Dir()},
+            info={"triggers": ["/boot"]},
+            scripts={"trigger": HELLO, "post-install": HELLO},
+        ),
+    )
+    assert [command.label for command in found.commands] == ["mkinitfs-1.0-r0.post-install"]
