@@ -239,7 +239,9 @@ def test_a_misspelt_package_stops_before_anything_is_fetched(built: Built, tmp_p
 def test_what_cannot_be_had_is_said(
     built: Built, alpine: dict[str, object], says: tuple[str, ...], tmp_path: Path
 ) -> None:
-    config = built.mirror.config("linux-virt", name="bad.json", alpine=alpine)
+    config = built.mirror.config(
+        "linux-virt", name="bad.json", alpine=alpine, postBuild={"commands": ["exit 9"]}
+    )
     status, said = built.build(config, tmp_path / "image")
     assert status == 1
     for text in says:

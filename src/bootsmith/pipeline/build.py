@@ -27,7 +27,7 @@ from bootsmith.model.canonical_json import digest_of
 from bootsmith.pipeline.artifacts import ext4_options, write_artifacts
 from bootsmith.pipeline.boot_layer import BootLayer, boot_layer
 from bootsmith.pipeline.build_access import BuildAccess, GuardedExecutor, build_access
-from bootsmith.pipeline.distribution import Distribution
+from bootsmith.pipeline.distribution import Distribution, InstalledRoot
 from bootsmith.pipeline.distributions import distribution_of
 from bootsmith.pipeline.guest_layer import add_guest
 from bootsmith.pipeline.guest_programs import GuestFiles, guest_files
@@ -37,7 +37,7 @@ from bootsmith.pipeline.published import Published
 from bootsmith.pipeline.request import BuildRequest
 from bootsmith.pipeline.steps import StepRunner, has_work_for_sandbox
 from bootsmith.pipeline.workbench import Workbench
-from bootsmith.plan.build_plan import BuildPlan, InstallPackages, RunCommand
+from bootsmith.plan.build_plan import BuildPlan, RunCommand
 from bootsmith.plan.lock import Lock, check_lock, encode_lock
 from bootsmith.tree.entry import Directory, Member
 from bootsmith.tree.file_tree import FileTree
@@ -79,10 +79,11 @@ def build(request: BuildRequest, bench: Workbench) -> Manifest:
     ):
         # The kernel's package is opened while the scripts of the others run.
         kernel = beside.submit(_boot_layer, request, bench, lock, guest, distribution)
-        root, epoch_s = _assemble(
-            request, bench, lock, plan, access=access, distribution=distribution
-        )
+        installed = _install(request, bench, lock, plan, distribution)
+        epoch_s = installed.epoch_s
+        # A kernel that is none is told before the user's commands take their time.
         boot = kernel.result().dated(epoch_s)
+        root = _carry_out(request, bench, plan, installed, access=access, distribution=distribution)
         initramfs = _initramfs(boot, bench, lock, plan, distribution, epoch_s=epoch_s)
         report.stage("Writing the image")
         root = overlay(root, boot.modules)
@@ -192,23 +193,32 @@ def _initramfs(
     return clamp_times(overlay(base.tree, Layer(tuple(ours))), epoch_s=epoch_s)
 
 
-def _assemble(
+def _install(
     request: BuildRequest,
     bench: Workbench,
     lock: Lock,
     plan: BuildPlan,
+    distribution: Distribution,
+) -> InstalledRoot:
+    """The tree after the first step of ``plan``."""
+    step_id = plan.step_ids[0]
+    return kept_root(
+        bench.store,
+        {"step": str(step_id), "epoch": request.source_date_epoch},
+        lambda: distribution.install(lock, bench.executor, step_id=step_id),
+    )
+
+
+def _carry_out(
+    request: BuildRequest,
+    bench: Workbench,
+    plan: BuildPlan,
+    installed: InstalledRoot,
     *,
     access: BuildAccess,
     distribution: Distribution,
-) -> tuple[FileTree, int]:
-    """The tree after all steps, and the time that nothing in it is newer than."""
-    first, *others = zip(plan.steps, plan.step_ids, strict=True)
-    assert isinstance(first[0], InstallPackages)
-    installed = kept_root(
-        bench.store,
-        {"step": str(first[1]), "epoch": request.source_date_epoch},
-        lambda: distribution.install(lock, bench.executor, step_id=first[1]),
-    )
+) -> FileTree:
+    """The tree after all further steps of ``plan``."""
     runner = StepRunner(
         bench=bench,
         executor=GuardedExecutor(executor=bench.executor, access=access),
@@ -217,11 +227,11 @@ def _assemble(
         surroundings=distribution.surroundings(),
     )
     tree = installed.tree
-    for step, step_id in others:
+    for step, step_id in zip(plan.steps[1:], plan.step_ids[1:], strict=True):
         tree = runner.carry_out(tree, step, access.layer_id(step_id))
     if any(isinstance(step, RunCommand) for step in plan.steps):
         tree = distribution.tidy(tree, epoch_s=installed.epoch_s)
-    return tree, installed.epoch_s
+    return tree
 
 
 def _manifest(
