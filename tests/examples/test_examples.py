@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,27 +12,19 @@ from bootsmith.config.build_config import BuildConfig
 from bootsmith.config.idle_parts import idle_part_problems
 from bootsmith.config.parse import parse_config
 from bootsmith.config.text import parse_text
-from bootsmith.model.arch import Arch
-from bootsmith.model.digest import Descriptor, Digest
-from bootsmith.plan.alpine import BASE, ApkChoice, resolve_alpine
-from bootsmith.plan.lock import Lock
-from bootsmith.sources.alpine.mirror import ALPINE
-from bootsmith.sources.alpine.trust import Keyring
-from bootsmith.store.blobs import Store
-from tests.support.alpine_repository import SigningKey, apk, index, signed_index
+from bootsmith.host.namespaces import namespace_support
+from bootsmith.plan.alpine import BASE
+from bootsmith.sdk.image import Image
+from bootsmith.sdk.vm import VM
+from tests.examples.planning import planned
+from tests.support.alpine_mirrors import generated_mirror
 from tests.support.debian_images import CHECKOUT, bootsmith, build
-from tests.support.judges import require
+from tests.support.gondolin_configs import small_packages
+from tests.support.judges import require, unavailable
 from tests.support.pip_access import pip_access
 
 EXAMPLES = CHECKOUT / "examples"
 NAMES = sorted(path.stem for path in EXAMPLES.glob("*.json"))
-UPSTREAM = Path(
-    os.environ.get("BOOTSMITH_GONDOLIN_CONFIGS", CHECKOUT.parent / "shared/data/gondolin-configs")
-)
-UPSTREAM_NAMES = (
-    "alpine-base", "chromium", "docker", "gondolin-in-gondolin", "llm", "minimal", "oci-debian",
-    "oci-distroless-nodejs24",
-)  # fmt: skip
 
 
 def fields_of(path: Path) -> dict[str, Any]:
@@ -48,38 +38,6 @@ def loaded(path: Path) -> BuildConfig:
     return config
 
 
-def planned(config: BuildConfig, folder: Path) -> Lock:
-    """The lock from a repository with empty packages of just the names that are asked for."""
-    arch = config.arch or Arch.X86_64
-    alpine = config.alpine
-    names = {*BASE, *alpine.rootfs_packages, *alpine.initramfs_packages, alpine.kernel_package}
-    key = SigningKey.generate()
-    branch = f"v{alpine.version.rpartition('.')[0]}"
-    indexes = {
-        f"{branch}/main/{arch.apk}/APKINDEX.tar.gz": [
-            apk(name=name, arch=arch.apk) for name in sorted(names)
-        ],
-        f"{branch}/community/{arch.apk}/APKINDEX.tar.gz": [],
-    }
-
-    class Mirror:
-        def fresh(self, path: str) -> bytes:
-            return signed_index(index(indexes[path]), key=key)
-
-    def take_in(chosen: Sequence[ApkChoice]) -> list[Descriptor]:
-        return [Descriptor(digest=Digest.of(one.path.encode()), size_bytes=1) for one in chosen]
-
-    return resolve_alpine(
-        config,
-        arch,
-        fetchers={ALPINE: Mirror()},
-        store=Store(folder),
-        keyring=Keyring({key.name: key.public}),
-        take_in=take_in,
-        allow_unsigned=False,
-    )
-
-
 @pytest.mark.parametrize("name", NAMES)
 def test_an_example_loads_without_a_word(name: str) -> None:
     loaded(EXAMPLES / f"{name}.json")
@@ -91,17 +49,6 @@ def test_an_alpine_example_is_planned(name: str, tmp_path: Path) -> None:
     lock = planned(config, tmp_path)
     assert {package.name for package in lock.packages} == {*BASE, *config.alpine.rootfs_packages}
     assert lock.kernel.name == "linux-virt"
-
-
-@pytest.mark.parametrize("name", UPSTREAM_NAMES)
-def test_gondolins_own_examples_load_and_are_planned(name: str, tmp_path: Path) -> None:
-    path = UPSTREAM / f"upstream-{name}.json"
-    if not path.exists():
-        pytest.skip("Gondolin's own configs (shared/data/gondolin-configs) are not here")
-    config = loaded(path)
-    lock = planned(config, tmp_path)
-    assert {package.name for package in lock.packages} == {*BASE, *config.alpine.rootfs_packages}
-    assert lock.arch is (config.arch or Arch.X86_64)
 
 
 def test_an_image_of_oci_is_refused_before_any_work(tmp_path: Path) -> None:
@@ -121,6 +68,33 @@ def started(config: Path, output: Path, *command: str) -> str:
     done = bootsmith("exec", output, "--", *command)
     assert done.returncode == 0, done.stderr.decode()
     return done.stdout.decode()
+
+
+@pytest.mark.network  # where Debian's kernel is not cached yet
+@pytest.mark.boot
+@pytest.mark.parametrize(
+    ("name", "command", "says"),
+    [
+        ("minimal", "uname -s", "Linux\n"),
+        ("llm", "llm --help; llm-anthropic", "llm --help\nllm-anthropic \n"),
+        ("node", "cowsay hello", "cowsay hello\n"),
+    ],
+)
+def test_an_alpine_example_is_built_and_started(
+    name: str, command: str, says: str, tmp_path: Path
+) -> None:
+    """From a repository made on the spot, whose pip and npm leave a program for each name."""
+    require("qemu-system-x86_64")
+    if namespace_support().kind == "none":
+        unavailable(namespace_support().reason)
+    fields = fields_of(EXAMPLES / f"{name}.json")
+    packages = small_packages(fields["alpine"]["rootfsPackages"])
+    with generated_mirror(tmp_path / "mirror", community=packages) as mirror:
+        env = {"BOOTSMITH_CACHE_DIR": str(tmp_path / "store")}
+        config = mirror.adapted(fields)
+        build(tmp_path / "image", "-c", config, "--strict", "--arch", "x86_64", env=env)
+    with VM(Image.open(tmp_path / "image")) as vm:
+        assert vm.exec(command).stdout == says
 
 
 @pytest.mark.network

@@ -7,20 +7,23 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+from bootsmith.host.environment import host_arch
 from bootsmith.image.boot_modules import guest_modules
 from bootsmith.image.kernel_modules import KernelModules
+from bootsmith.model.arch import Arch
 from bootsmith.model.guest_path import display
 from bootsmith.model.streams import BlobSource
 from bootsmith.tree.contents import read_content
 from bootsmith.tree.entry import RegularFile
 from bootsmith.tree.file_tree import FileTree
+from bootsmith.tree.layer import overlay
 from tests.support.alpine_repository import (
     Apk,
     Dir,
@@ -33,6 +36,7 @@ from tests.support.alpine_repository import (
 )
 from tests.support.debian_files import debian_files
 from tests.support.debian_kernel import kernel_package
+from tests.support.foreign_debian import foreign_debian
 from tests.support.http_server import Server, serve
 from tests.support.real_alpine import real_repository
 
@@ -69,6 +73,17 @@ class AlpineMirror:
         path.write_text(json.dumps({"distro": "alpine", "alpine": alpine, **fields}))
         return path
 
+    def adapted(self, fields: Mapping[str, Any]) -> Path:
+        """A copy of the config ``fields`` that takes its packages from here."""
+        alpine = {
+            **fields.get("alpine", {}),
+            "mirror": self.server.url.rstrip("/"),
+            "keys": [KEY.name],
+        }
+        path = self.folder / "adapted.json"
+        path.write_text(json.dumps({**fields, "alpine": alpine}))
+        return path
+
 
 @contextmanager
 def real_mirror(folder: Path) -> Iterator[AlpineMirror]:
@@ -86,30 +101,33 @@ def real_mirror(folder: Path) -> Iterator[AlpineMirror]:
 
 
 @contextmanager
-def generated_mirror(folder: Path) -> Iterator[AlpineMirror]:
-    """A small distribution in Alpine's form, of Debian's own busybox and kernel."""
-    files = repository(_base(), key=KEY, path="v3.23/main")
-    files |= repository(
-        [linux_virt(), _hello(), apk(name="openssh")], key=KEY, path="v3.23/community"
-    )
+def generated_mirror(
+    folder: Path, *, community: Sequence[Apk] | None = None, arch: Arch = Arch.X86_64
+) -> Iterator[AlpineMirror]:
+    """A small distribution in Alpine's form, of Debian's own busybox and kernel.
+
+    ``community`` are the packages beside the base, the kernel's among them.
+    """
+    if community is None:
+        community = [linux_virt(), _hello(), apk(name="openssh")]
+    files = repository(_base(arch), key=KEY, path="v3.23/main", arch=arch.apk)
+    files |= repository(community, key=KEY, path="v3.23/community", arch=arch.apk)
     with _served(files, folder, {}) as mirror:
         yield mirror
 
 
 @cache
-def linux_virt() -> Apk:
-    """Debian's kernel as Alpine would package it."""
-    debian = kernel_package()
-    modules = guest_modules(KernelModules(debian.tree, blobs=debian), selection="all")
+def linux_virt(arch: Arch = Arch.X86_64, *, modules: Literal["all", "default"] = "all") -> Apk:
+    """Debian's kernel as Alpine would package it, with all ``modules`` or with our choice."""
+    tree, blobs = _kernel(arch)
+    chosen = guest_modules(KernelModules(tree, blobs=blobs), selection=modules)
     files: dict[str, Item] = {
-        display(path): read_content(entry.content, blobs=debian)
-        for path, entry in modules.members
+        display(path): read_content(entry.content, blobs=blobs)
+        for path, entry in chosen.members
         if isinstance(entry, RegularFile) and not path.endswith(b"modules.load")
     }
     (kernel,) = (
-        content
-        for path, content in _files(debian.tree, debian).items()
-        if path.startswith("boot/vmlinuz")
+        content for path, content in _files(tree, blobs).items() if path.startswith("boot/vmlinuz")
     )
     files["boot/vmlinuz-virt"] = kernel
     files = {
@@ -117,7 +135,23 @@ def linux_virt() -> Apk:
         for path, content in files.items()
         if isinstance(content, bytes)
     }
-    return apk(name="linux-virt", version="6.1.0-r0", files=files, key=KEY)
+    return apk(name="linux-virt", version="6.1.0-r0", arch=arch.apk, files=files, key=KEY)
+
+
+def _kernel(arch: Arch) -> tuple[FileTree, BlobSource]:
+    if arch is host_arch():
+        ours = kernel_package()
+        return ours.tree, ours
+    foreign = foreign_debian(arch, Path())
+    return foreign.kernel, foreign.store
+
+
+def _busybox(arch: Arch) -> tuple[FileTree, BlobSource]:
+    if arch is host_arch():
+        ours = debian_files("busybox-static")
+        return ours.tree, ours
+    foreign = foreign_debian(arch, Path())
+    return overlay(FileTree(), foreign.busybox), foreign.store
 
 
 def _packed(path: str, content: bytes) -> bytes:
@@ -134,12 +168,9 @@ def _served(
         yield AlpineMirror(server, folder, alpine)
 
 
-def _base() -> list[Apk]:
-    busybox = debian_files("busybox-static")
+def _base(arch: Arch) -> list[Apk]:
     program = next(
-        content
-        for path, content in _files(busybox.tree, busybox).items()
-        if path.endswith("bin/busybox")
+        content for path, content in _files(*_busybox(arch)).items() if path.endswith("bin/busybox")
     )
     layout: dict[str, Item] = {
         path: Dir(0o1777 if path.endswith("tmp") else 0o755) for path in _FOLDERS
@@ -150,19 +181,21 @@ def _base() -> list[Apk]:
         "etc/shadow": File(_SHADOW, 0o640),
         "etc/os-release": b"ID=alpine\nVERSION_ID=3.23.0\n",
     }
+    name = arch.apk
     return [
-        apk(name="alpine-baselayout", files=layout),
-        apk(name="alpine-keys", files={f"etc/apk/keys/{KEY.name}": KEY.public}),
-        apk(name="apk-tools", files={"sbin/apk": File(_APK, 0o755)}, depends="/bin/sh"),
+        apk(name="alpine-baselayout", arch=name, files=layout),
+        apk(name="alpine-keys", arch=name, files={f"etc/apk/keys/{KEY.name}": KEY.public}),
+        apk(name="apk-tools", arch=name, files={"sbin/apk": File(_APK, 0o755)}, depends="/bin/sh"),
         apk(
             name="busybox",
+            arch=name,
             version="1.35.0-r0",
             files={"bin/busybox": File(program, 0o755), "bin/sh": Link("/bin/busybox")},
             provides="/bin/sh cmd:sh=1.35.0-r0",
             depends="alpine-baselayout",
             scripts={"post-install": _LINKS},
         ),
-        apk(name="libc-utils"),
+        apk(name="libc-utils", arch=name),
     ]
 
 

@@ -196,12 +196,17 @@ def signed_index(text: bytes, *, key: SigningKey | None, kind: str = "RSA") -> b
 
 
 def repository(
-    apks: Sequence[Apk], *, key: SigningKey | None, path: str = "", kind: str = "RSA"
+    apks: Sequence[Apk],
+    *,
+    key: SigningKey | None,
+    path: str = "",
+    kind: str = "RSA",
+    arch: str = ARCH,
 ) -> dict[str, bytes]:
     """The files of a repository by their path below the mirror."""
     base = f"{path}/" if path else ""
     return {
-        f"{base}{ARCH}/APKINDEX.tar.gz": signed_index(index(apks), key=key, kind=kind),
+        f"{base}{arch}/APKINDEX.tar.gz": signed_index(index(apks), key=key, kind=kind),
         **{f"{base}{one.filename}": one.data for one in apks},
     }
 

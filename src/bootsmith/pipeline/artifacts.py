@@ -57,7 +57,11 @@ def _in_manifest(item: tuple[str, object]) -> int:
 
 
 def ext4_options(config: RootfsConfig, plan: BuildPlan, *, epoch_s: int) -> Ext4Options:
-    """How the root file system is made; its UUID and hash seed follow from the plan."""
+    """How the root file system is made; its UUID and hash seed follow from the plan.
+
+    A size that is fixed needs no free space: what is left of it is free.
+    """
+    takes_what_it_needs = config.size_mb is None and config.profile == "rw"
     return Ext4Options(
         uuid=plan.derived_uuid("rootfs").bytes,
         hash_seed=plan.derived_uuid("hash seed").bytes,
@@ -65,5 +69,5 @@ def ext4_options(config: RootfsConfig, plan: BuildPlan, *, epoch_s: int) -> Ext4
         label=config.label,
         profile=Profile(config.profile),
         size_bytes=config.size_mb * _MIB if config.size_mb else None,
-        free_bytes=config.free_mb * _MIB if config.profile == "rw" else 0,
+        free_bytes=config.free_mb * _MIB if takes_what_it_needs else 0,
     )
