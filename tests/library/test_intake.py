@@ -224,7 +224,7 @@ def no_manifest(folder: Path) -> None:
     [
         (forged_build_id, (InvalidImage, "buildId: claims 0f8fad5b")),
         (tampered_rootfs, (InvalidImage, "checksums.rootfs")),
-        (nine_bytes_of_rootfs, (InvalidImage, "rootfs.ext4 is no ext4 file system")),
+        (nine_bytes_of_rootfs, (InvalidImage, "rootfs.ext4 is no root file system")),
         (no_initramfs, (InvalidImage, "initramfs.cpio.lz4 is no cpio archive")),
         (cut_initramfs, (InvalidImage, "initramfs.cpio.lz4 cannot be read")),
         (no_kernel, (InvalidImage, "vmlinuz-virt is no kernel")),

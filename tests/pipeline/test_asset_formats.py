@@ -11,6 +11,7 @@ from bootsmith.model.arch import Arch
 from bootsmith.pipeline.asset_formats import initramfs_problems, kernel_problems, rootfs_problems
 from tests.support.ext4_images import file_of, image_bytes, tree_of
 from tests.support.kernel_shapes import arm64_image, bzimage
+from tests.support.qcow2_files import qcow2_header
 
 EXT4 = image_bytes(tree_of({b"a": file_of(b"x" * 5000)}))
 CPIO = b"070701" + b"0" * 104
@@ -31,7 +32,10 @@ def damaged(data: bytes, offset: int) -> bytes:
         (EXT4[:2048], False),
         (damaged(EXT4, 1024 + 0x38), False),
         (damaged(EXT4, 4096 + 12), False),
-        (b"QFI\xfb" + bytes(100), True),
+        (qcow2_header(), True),
+        (qcow2_header(backing=b"/etc/shadow"), False),
+        (qcow2_header(features=1 << 2), False),
+        (b"QFI\xfb" + bytes(100), False),
         (b"hsqs" + bytes(100), True),
         (bytes(1024) + b"\xe2\xe1\xf5\xe0" + bytes(100), True),
     ],

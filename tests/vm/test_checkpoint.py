@@ -11,6 +11,7 @@ from bootsmith.vm.checkpoint import build_id_of, save_changes
 from bootsmith.vm.drives import with_overlays
 from bootsmith.vm.machine import DiskFormat, DiskMode, Drive
 from tests.support.judges import judge, require
+from tests.support.qcow2_files import qcow2_header
 
 BUILD_ID = "7b6ed0c0-7e7f-5c2a-8b2d-0bf3d5be9d52"
 MIB = 1 << 20
@@ -112,6 +113,60 @@ def test_another_qcow2_is_no_checkpoint(tmp_path: Path, image: Drive) -> None:
         build_id_of(overlay)
     with pytest.raises(VMError, match="no checkpoint"):
         overlay_of(Drive(path=image.path, checkpoint=overlay), tmp_path / "two")
+
+
+OUR_IMAGE = f"bootsmith-image:{BUILD_ID}".encode()
+
+
+@pytest.mark.parametrize(
+    ("content", "good"),
+    [
+        (qcow2_header(backing=OUR_IMAGE), True),
+        (qcow2_header(backing=OUR_IMAGE, version=2), True),
+        (qcow2_header(backing=OUR_IMAGE, features=1 << 2), False),  # an external data file
+        (qcow2_header(backing=OUR_IMAGE, features=1 << 63), False),
+        (qcow2_header(backing=OUR_IMAGE, encryption=2), False),
+        (qcow2_header(backing=OUR_IMAGE, version=4), False),
+        (qcow2_header(backing=b"/etc/shadow"), False),
+        (qcow2_header(backing=b"json:{}"), False),
+        (qcow2_header(backing=b"bootsmith-image:../../etc"), False),
+        (qcow2_header(backing=b"bootsmith-image:\x1b]0;title\x07" + bytes(28)), False),
+        (qcow2_header(), False),
+    ],
+)
+def test_a_checkpoint_leads_to_its_image_and_to_nothing_else(
+    tmp_path: Path, content: bytes, good: bool
+) -> None:
+    path = tmp_path / "checkpoint"
+    path.write_bytes(content)
+    if good:
+        assert build_id_of(path) == BUILD_ID
+    else:
+        with pytest.raises(VMError, match="no checkpoint"):
+            build_id_of(path)
+
+
+def test_a_stranger_s_disk_reads_no_other_file_of_this_machine(
+    tmp_path: Path, image: Drive
+) -> None:
+    secret = tmp_path / "secret"
+    secret.write_bytes(b"\7" * MIB)
+    based, apart, plain = (tmp_path / f"{name}.qcow2" for name in ("based", "apart", "plain"))
+    judge("qemu-img", "create", "-f", "qcow2", "-F", "raw", "-b", secret, based)
+    options = f"data_file={tmp_path / 'data'}"
+    judge("qemu-img", "create", "-f", "qcow2", "-o", options, apart, str(MIB))
+    judge("qemu-img", "create", "-f", "qcow2", plain, str(MIB))
+    assert holds(based, 7, "0"), "QEMU itself would read it"
+    for mode in DiskMode:
+        for hostile in (based, apart):
+            drive = Drive(path=hostile, format=DiskFormat.QCOW2, mode=mode)
+            with pytest.raises(VMError, match="is not used"):
+                with_overlays((drive,), tmp_path)
+    overlay_of(Drive(path=plain, format=DiskFormat.QCOW2), tmp_path / "overlays")
+    # The same as a checkpoint: its backing file is replaced, its data file would not be.
+    judge("qemu-img", "rebase", "-u", "-f", "qcow2", "-F", "raw", "-b", OUR_IMAGE.decode(), apart)
+    with pytest.raises(VMError, match="no checkpoint"):
+        overlay_of(Drive(path=image.path, checkpoint=apart), tmp_path / "two")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from bootsmith.errors import ArchiveError, HostError, ImageError, Problem
 from bootsmith.host.files import FileSource, read_whole
+from bootsmith.image import qcow2
 from bootsmith.image.cpio import MAGIC as CPIO_MAGIC
 from bootsmith.image.decompression import decompressed_start
 from bootsmith.image.ext4 import Ext4Reader
@@ -18,7 +19,7 @@ from bootsmith.model.arch import Arch
 
 _INITRAMFS_MAX_BYTES = 1 << 30
 # File systems and disk formats that are known by their magic number and not looked into.
-_OTHER_ROOTS = ((0, b"QFI\xfb"), (0, b"hsqs"), (1024, b"\xe2\xe1\xf5\xe0"))
+_OTHER_ROOTS = ((0, b"hsqs"), (1024, b"\xe2\xe1\xf5\xe0"))
 
 
 def kernel_problems(path: Path, arch: Arch) -> Iterator[Problem]:
@@ -55,8 +56,12 @@ def rootfs_problems(path: Path) -> Iterator[Problem]:
         with FileSource(path) as source:
             if any(source.read_at(at, len(magic)) == magic for at, magic in _OTHER_ROOTS):
                 return
+            if source.read_at(0, len(qcow2.MAGIC)) == qcow2.MAGIC:
+                # By name and content: as a raw disk it would be nothing, and harmless.
+                qcow2.require_self_contained(source)
+                return
             Ext4Reader(source).check_groups()
     except (ArchiveError, HostError) as error:
         yield Problem(
-            pointer="assets.rootfs", message=f"{path.name} is no ext4 file system: {error}"
+            pointer="assets.rootfs", message=f"{path.name} is no root file system: {error}"
         )

@@ -7,37 +7,38 @@ program that does not know better refuses it instead of reading it over the wron
 
 from __future__ import annotations
 
-import struct
+import re
 from pathlib import Path
 
-from bootsmith.errors import VMError
+from bootsmith.errors import ArchiveError, VMError
 from bootsmith.host.files import FileSource, copy_sparse
 from bootsmith.host.paths import real_path
 from bootsmith.host.process import run
 from bootsmith.host.temporary import RuntimeFolder
+from bootsmith.image.qcow2 import read_header
 from bootsmith.vm.machine import DiskFormat
 
 _SCHEME = "bootsmith-image:"
-_MAGIC = b"QFI\xfb"
-_BACKING_FILE = struct.Struct(">4sIQI")  # magic, version, backing_file_offset, …_size
-_NAME_MAX_BYTES = 1023
+_BUILD_ID = re.compile(r"[0-9a-f-]{36}")
 
 
 def build_id_of(checkpoint: Path) -> str:
     """The build id of the image that ``checkpoint`` changes.
 
-    Raises ``HostError`` when it cannot be read, ``VMError`` when it is no checkpoint.
+    Raises ``HostError`` when it cannot be read, ``VMError`` when it is no checkpoint, or one that
+    would make QEMU open another file than that image.
     """
+    why = "it names no image"
     with FileSource(checkpoint) as source:
-        header = source.read_at(0, _BACKING_FILE.size)
-        if len(header) == _BACKING_FILE.size:
-            magic, _, offset, size = _BACKING_FILE.unpack(header)
-            if magic == _MAGIC and size <= _NAME_MAX_BYTES:
-                name = source.read_at(offset, size).decode("utf-8", "replace")
-                if name.startswith(_SCHEME):
-                    return name.removeprefix(_SCHEME)
+        try:
+            name = read_header(source).backing or ""
+        except ArchiveError as error:
+            name, why = "", str(error)
+    build_id = name.removeprefix(_SCHEME)
+    if build_id != name and _BUILD_ID.fullmatch(build_id):
+        return build_id
     raise VMError(
-        f"{checkpoint} is no checkpoint of bootsmith's",
+        f"{checkpoint} is no checkpoint of bootsmith's: {why}",
         hint="make one with VM.checkpoint() or `bootsmith snapshot`",
     )
 
@@ -63,8 +64,8 @@ def copy_changes(checkpoint: Path, overlay: Path, *, image: Path, image_format: 
 
     Raises ``VMError`` when it is no checkpoint, ``HostError`` when there is no room.
     """
-    build_id_of(checkpoint)
     copy_sparse(checkpoint, overlay)
+    build_id_of(overlay)  # of the copy: nobody can change that any more
     _rebase(overlay, str(image), image_format)
 
 

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-import struct
 from dataclasses import replace
 from pathlib import Path
 
-from bootsmith.errors import VMError
+from bootsmith.errors import ArchiveError, VMError
 from bootsmith.host.files import FileSource
 from bootsmith.host.paths import real_path
 from bootsmith.host.process import run
+from bootsmith.image.qcow2 import read_header, require_self_contained
 from bootsmith.vm.machine import DiskFormat, DiskMode, Drive
-
-# QCowHeader.size of QEMU's docs/interop/qcow2.rst and its place.
-_VIRTUAL_SIZE = struct.Struct(">Q"), 24
 
 
 def with_overlays(drives: tuple[Drive, ...], folder: Path) -> tuple[Drive, ...]:
     """``drives`` as QEMU shall open them: those in mode ``cow`` as overlays in ``folder``.
 
     Raises ``ToolMissing`` without qemu-img, ``CommandFailed`` when an image is not what its
-    format says, ``VMError`` when a disk shall grow that is not ``cow``.
+    format says, ``VMError`` when a disk shall grow that is not ``cow``, and for an image that would
+    make QEMU open files it names itself.
     """
+    for drive in drives:
+        if drive.format is DiskFormat.QCOW2:
+            _require_self_contained(drive.path)
     return tuple(
         _opened(drive, folder / f"drive{index}.qcow2") for index, drive in enumerate(drives)
     )
@@ -57,5 +58,15 @@ def _opened(drive: Drive, overlay: Path) -> Drive:
 def _disk_bytes(overlay: Path) -> int:
     """How large the guest sees the disk in a qcow2 file."""
     with FileSource(overlay) as source:
-        form, place = _VIRTUAL_SIZE
-        return int(form.unpack(source.read_at(place, form.size))[0])
+        return read_header(source).virtual_size_bytes
+
+
+def _require_self_contained(image: Path) -> None:
+    with FileSource(image) as source:
+        try:
+            require_self_contained(source)
+        except ArchiveError as error:
+            raise VMError(
+                f"{image} is not used: {error}",
+                hint="if you trust it, make one file of it: qemu-img convert -O qcow2 OLD NEW",
+            ) from error
