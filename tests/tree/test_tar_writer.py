@@ -11,7 +11,7 @@ from hypothesis import given
 
 from bootsmith.model.digest import Digest
 from bootsmith.model.guest_path import guest_path
-from bootsmith.model.streams import BytesSink, BytesSource
+from bootsmith.model.streams import BytesSource
 from bootsmith.tree.contents import read_content
 from bootsmith.tree.entry import (
     BlobSlice,
@@ -28,16 +28,14 @@ from bootsmith.tree.entry import (
 )
 from bootsmith.tree.file_tree import FileTree
 from bootsmith.tree.layer import Layer, layer_of, overlay, read_layer
-from bootsmith.tree.tar_writer import store_tar, tar_chunks, write_tar
+from bootsmith.tree.tar_writer import store_tar, tar_chunks
 from tests.support.judges import judge
 from tests.support.memory_blobs import MemoryBlobs
 from tests.support.trees import trees
 
 
 def written(*members: Member, blobs: MemoryBlobs | None = None) -> bytes:
-    sink = BytesSink()
-    write_tar(members, blobs=blobs or MemoryBlobs(), sink=sink)
-    return bytes(sink.data)
+    return b"".join(tar_chunks(members, blobs=blobs or MemoryBlobs()))
 
 
 def file(
@@ -62,13 +60,6 @@ def test_a_stored_tree_needs_only_its_own_blob(tree: FileTree) -> None:
     descriptor, members = store_tar(layer_of(tree).members, store=store)
     read = read_layer(store.open_blob(descriptor.digest), descriptor.digest)
     assert Layer(members) == read
-
-
-@given(trees())
-def test_chunks_are_what_is_written(tree: FileTree) -> None:
-    members = layer_of(tree).members
-    blobs = MemoryBlobs()
-    assert b"".join(tar_chunks(members, blobs=blobs)) == written(*members, blobs=blobs)
 
 
 @given(trees())
@@ -109,29 +100,20 @@ def test_what_needs_an_extended_header(member: Member, keyword: bytes) -> None:
 
 
 def test_a_file_of_8_gib_needs_an_extended_header() -> None:
-    class Nothing:
-        """A sink that only counts."""
+    class Zeros:
+        """A source of blobs that are as long as anybody likes."""
 
-        count = 0
-        head = b""
+        size_bytes = 8 << 30
 
-        def write(self, data: bytes | bytearray | memoryview) -> None:
-            self.head = self.head or bytes(data)
-            self.count += len(data)
+        def open_blob(self, _blob: Digest) -> Zeros:
+            return self
 
-        def skip(self, size_bytes: int) -> None:
-            self.count += size_bytes
+        def read_at(self, _offset: int, size: int) -> bytes:
+            return bytes(size)
 
-        def copy_from(self, source: object, offset: int, size_bytes: int) -> None:
-            self.count += size_bytes
-
-    blobs = MemoryBlobs()
-    blob = blobs.add(b"")
-    sink = Nothing()
-    content = BlobSlice(blob, 0, 8 << 30)
-    write_tar([Member(guest_path("f"), RegularFile(Metadata(0), content))], blobs=blobs, sink=sink)
-    assert b"19 size=8589934592\n" in sink.head
-    assert sink.count == 3 * 512 + (8 << 30) + 1024
+    content = BlobSlice(Digest.of(b""), 0, Zeros.size_bytes)
+    member = Member(guest_path("f"), RegularFile(Metadata(0), content))
+    assert b"19 size=8589934592\n" in next(tar_chunks([member], blobs=Zeros()))
 
 
 def test_holes_cost_nothing() -> None:

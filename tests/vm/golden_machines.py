@@ -18,7 +18,6 @@ from bootsmith.vm.machine import (
     MachineSpec,
     MachineType,
     Network,
-    PortForward,
 )
 from bootsmith.vm.qemu_argv import Wiring, qemu_argv
 
@@ -71,7 +70,6 @@ def everything() -> MachineSpec:
         memory_mib=4096,
         drives=tuple(Drive(path=image, mode=mode) for mode in DiskMode),
         network=Network.USER,
-        forwards=(PortForward(guest_port=22), PortForward(guest_port=80, host_port=8080)),
         ports=tuple(_WIRING.ports),
     )
 

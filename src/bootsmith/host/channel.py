@@ -74,13 +74,6 @@ class Channel:
             # A reset is an end like any other: whoever reads finds the stream cut.
             return b""
 
-    def receive_into(self, buffer: memoryview) -> int:
-        """Fill the beginning of ``buffer``; 0 when the other end is gone."""
-        try:
-            return self._socket.recv_into(buffer)
-        except OSError:
-            return 0
-
     def has_data(self) -> bool:
         """Whether something has arrived; it stays to be received."""
         try:

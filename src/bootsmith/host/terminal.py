@@ -47,11 +47,6 @@ class Terminal:
         self._wake_reader, self._wake_writer = os.pipe()
         os.set_blocking(self._wake_writer, False)
 
-    @staticmethod
-    def is_one(fd: int) -> bool:
-        """Whether ``fd`` is a terminal at all."""
-        return os.isatty(fd)
-
     def size(self) -> Resized:
         """Its size; 24 lines of 80 where it does not tell."""
         try:

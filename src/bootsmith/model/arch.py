@@ -52,11 +52,6 @@ class Arch(Enum):
         return _DPKG[self]
 
     @property
-    def zig_target(self) -> str:
-        """Zig's target triple for a static executable without libc."""
-        return f"{self.value}-linux-none"
-
-    @property
     def qemu_system(self) -> str:
         """The QEMU program that runs a machine of this architecture."""
         return f"qemu-system-{self.value}"

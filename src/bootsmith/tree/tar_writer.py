@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple, TypeAlias
 
 from bootsmith.model.digest import Descriptor, Digest
-from bootsmith.model.streams import CHUNK_BYTES, BlobSource, BlobStore, ByteSink, chunks
+from bootsmith.model.streams import CHUNK_BYTES, BlobSource, BlobStore, chunks
 from bootsmith.tree import tar_format as tar
 from bootsmith.tree import tar_pax as pax
 from bootsmith.tree.entry import (
@@ -40,17 +40,8 @@ _BILLION = 1_000_000_000
 _Piece: TypeAlias = bytes | BlobSlice
 
 
-def write_tar(members: Iterable[Member], *, blobs: BlobSource, sink: ByteSink) -> None:
-    """Write the archive of ``members``, in their order, its end included."""
-    for piece in _pieces(members):
-        if isinstance(piece, bytes):
-            sink.write(piece)
-        else:
-            sink.copy_from(blobs.open_blob(piece.blob), piece.offset, piece.size_bytes)
-
-
 def tar_chunks(members: Iterable[Member], *, blobs: BlobSource) -> Iterator[bytes]:
-    """What ``write_tar`` would write, in chunks of about 1 MiB."""
+    """The archive of ``members``, in their order, its end included, in chunks of about 1 MiB."""
     held = bytearray()
     for piece in _pieces(members):
         if isinstance(piece, bytes):

@@ -94,17 +94,6 @@ class Share:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PortForward:
-    """A TCP port of this machine's loopback that leads to a port of the guest.
-
-    ``host_port`` 0 lets QEMU choose a free one.
-    """
-
-    guest_port: int
-    host_port: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class MachineSpec:
     """Everything that decides what machine the guest finds itself in.
 
@@ -123,7 +112,6 @@ class MachineSpec:
     memory_mib: int = 1024
     drives: tuple[Drive, ...] = ()
     network: Network = Network.NONE
-    forwards: tuple[PortForward, ...] = ()
     shares: tuple[Share, ...] = ()
     ports: tuple[str, ...] = (AGENT_PORT, INGRESS_PORT)
 

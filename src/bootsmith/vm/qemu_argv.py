@@ -140,11 +140,7 @@ def _drive(drive: Drive, name: str, bus: str) -> Iterator[str]:
 def _network(spec: MachineSpec, bus: str) -> Iterator[str]:
     if spec.network is Network.NONE:
         return
-    forwards = ",".join(
-        f"hostfwd=tcp:127.0.0.1:{forward.host_port}-:{forward.guest_port}"
-        for forward in spec.forwards
-    )
-    yield from ("-netdev", ",".join(filter(None, (_option("user", id="net0"), forwards))))
+    yield from ("-netdev", _option("user", id="net0"))
     # An empty boot ROM: the firmware must not look for a network to boot from.
     rom = {"romfile": ""} if spec.machine.has_pci else {}
     yield from ("-device", _option(f"virtio-net-{bus}", netdev="net0", mac=MAC_ADDRESS, **rom))

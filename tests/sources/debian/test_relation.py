@@ -26,13 +26,9 @@ GOOD = {
         "gcc:amd64 (= 1)",
         ((Relation("gcc", "amd64", "=", V("1")),),),
     ),
-    "restricted": (
-        "a [linux-any !hurd-any]",
-        ((Relation("a", architectures=("linux-any", "!hurd-any")),),),
-    ),
-    "profiles": (
-        "a <!nocheck> <cross x>",
-        ((Relation("a", profiles=(("!nocheck",), ("cross", "x"))),),),
+    "restrictions of a source package": (
+        "a [linux-any !hurd-any] <!nocheck> <cross x>, b",
+        ((Relation("a"),), (Relation("b"),)),
     ),
     "several lines": ("a,\n b", ((Relation("a"),), (Relation("b"),))),
     "comma at the end": ("a, b,", ((Relation("a"),), (Relation("b"),))),
@@ -88,28 +84,6 @@ def test_bounds(operator: str, admitted: str) -> None:
     assert "".join(text for text in "123" if relation.admits(V(text))) == admitted
     # A name that is provided without a version meets no bound.
     assert relation.admits(None) is (operator == "")
-
-
-@pytest.mark.parametrize(
-    ("text", "arch", "profiles", "counts"),
-    [
-        ("a", "amd64", (), True),
-        ("a [amd64]", "amd64", (), True),
-        ("a [arm64]", "amd64", (), False),
-        ("a [!arm64]", "amd64", (), True),
-        ("a [!amd64 !arm64]", "amd64", (), False),
-        ("a [linux-any]", "arm64", (), True),
-        ("a [any-amd64]", "amd64", (), True),
-        ("a [hurd-any]", "amd64", (), False),
-        ("a <!nocheck>", "amd64", (), True),
-        ("a <!nocheck>", "amd64", ("nocheck",), False),
-        ("a <cross> <stage1>", "amd64", ("stage1",), True),
-        ("a <cross stage1>", "amd64", ("stage1",), False),
-    ],
-)
-def test_restrictions(text: str, arch: str, profiles: tuple[str, ...], counts: bool) -> None:
-    ((relation,),) = parse_clauses(text)
-    assert relation.counts_for(arch, profiles) is counts
 
 
 def test_a_clause_is_shown_as_it_is_written() -> None:

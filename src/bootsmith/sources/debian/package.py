@@ -25,7 +25,7 @@ class DebianPackage:
 
     ``archive`` is the caller's key of the archive it is in (``debian``, ``debian-security``),
     ``suite`` the suite it was found under, and ``filename`` its path below that archive's
-    mirror.  ``installed_size_kib`` is what the maintainer estimated.
+    mirror.
     """
 
     name: str
@@ -41,7 +41,6 @@ class DebianPackage:
     priority: str = "optional"
     section: str = ""
     source: str = ""
-    installed_size_kib: int = 0
     pre_depends: tuple[Clause, ...] = ()
     depends: tuple[Clause, ...] = ()
     recommends: tuple[Clause, ...] = ()
@@ -73,7 +72,6 @@ class DebianPackage:
                 priority=fields.get("Priority", "optional"),
                 section=fields.get("Section", ""),
                 source=fields.get("Source", name),
-                installed_size_kib=_size(fields.get("Installed-Size", "0")),
                 pre_depends=parse_clauses(fields.get("Pre-Depends", "")),
                 depends=parse_clauses(fields.get("Depends", "")),
                 recommends=parse_clauses(fields.get("Recommends", "")),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import operator as compare
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
@@ -20,10 +20,9 @@ _RELATION = re.compile(
     r"(?P<name>[A-Za-z0-9][A-Za-z0-9+.-]*)"
     r"(?::(?P<qualifier>[a-z0-9-]+))?"
     r"\s*(?:\(\s*(?P<operator><<|<=|=|>=|>>|<|>)\s*(?P<version>[^\s)]+)\s*\))?"
-    r"\s*(?:\[(?P<architectures>[^\]]*)\])?"
-    r"\s*(?P<profiles>(?:<[^>]*>\s*)*)"
+    # Restrictions to architectures and build profiles, which are for source packages.
+    r"\s*(?:\[[^\]]*\])?\s*(?:<[^>]*>\s*)*"
 )
-_PROFILE_LIST = re.compile(r"<([^>]*)>")
 # A single < or > means "or equal", as it did before 1996 and as dpkg still reads it.
 _OPERATORS: dict[str, Callable[[Version, Version], bool]] = {
     "<<": compare.lt,
@@ -37,19 +36,15 @@ _OPERATORS: dict[str, Callable[[Version, Version], bool]] = {
 
 
 class Relation(NamedTuple):
-    """One alternative: ``name[:qualifier] [(operator version)] [architectures] [profiles]``.
+    """One alternative: ``name[:qualifier] [(operator version)]``.
 
-    ``operator`` is empty when any version will do.  ``architectures`` and ``profiles`` restrict
-    where the relation counts at all (``!`` negates); both are empty in nearly every binary
-    package.
+    ``operator`` is empty when any version will do.
     """
 
     name: str
     qualifier: str = ""
     operator: str = ""
     version: Version | None = None
-    architectures: tuple[str, ...] = ()
-    profiles: tuple[tuple[str, ...], ...] = ()
 
     def admits(self, version: Version | None) -> bool:
         """Whether a package, or a provided name, of this version is meant.
@@ -59,26 +54,6 @@ class Relation(NamedTuple):
         if self.version is None:
             return True
         return version is not None and _OPERATORS[self.operator](version, self.version)
-
-    def counts_for(self, arch: str, profiles: Collection[str] = ()) -> bool:
-        """Whether the restrictions let this relation count on ``arch`` (dpkg's name)."""
-        return self._architecture_counts(arch) and self._profiles_count(profiles)
-
-    def _architecture_counts(self, arch: str) -> bool:
-        if not self.architectures:
-            return True
-        known = {arch, f"linux-{arch}", "linux-any", f"any-{arch}", "any"}
-        if self.architectures[0].startswith("!"):
-            return not any(name.removeprefix("!") in known for name in self.architectures)
-        return any(name in known for name in self.architectures)
-
-    def _profiles_count(self, profiles: Collection[str]) -> bool:
-        if not self.profiles:
-            return True
-        return any(
-            all((name.removeprefix("!") in profiles) != name.startswith("!") for name in group)
-            for group in self.profiles
-        )
 
     def __str__(self) -> str:
         text = f"{self.name}:{self.qualifier}" if self.qualifier else self.name
@@ -124,6 +99,4 @@ def _parse_relation(text: str) -> Relation:
         qualifier=found["qualifier"] or "",
         operator=found["operator"] or "",
         version=Version.parse(version) if version else None,
-        architectures=tuple((found["architectures"] or "").split()),
-        profiles=tuple(tuple(group.split()) for group in _PROFILE_LIST.findall(found["profiles"])),
     )

@@ -29,11 +29,6 @@ class Outbox:
         self._sender = threading.Thread(target=self._send, name="bootsmith-outbox", daemon=True)
         self._sender.start()
 
-    @property
-    def is_closed(self) -> bool:
-        """Whether the client is gone."""
-        return self._is_closed
-
     def put(self, message: Message) -> None:
         """Add a message whose sender the client itself has limited, at once."""
         with self._changed:
