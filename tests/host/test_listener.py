@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import resource
 import socket
 import threading
 from pathlib import Path
@@ -73,3 +75,43 @@ def test_a_path_that_leads_nowhere(tmp_path: Path) -> None:
     (tmp_path / "socket").touch()
     with pytest.raises(HostError, match="cannot listen at"):
         PathListener(tmp_path / "socket")
+
+
+def test_a_process_without_descriptors_takes_the_connection_later() -> None:
+    listener = LoopbackListener()
+    taken: list[Channel | None] = []
+    taker = threading.Thread(target=lambda: taken.append(listener.accept()))
+    with socket.create_connection(("127.0.0.1", listener.port), timeout=20):
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))  # fewer than are open
+        try:
+            taker.start()
+            taker.join(0.2)
+            assert taker.is_alive()
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        taker.join(20)
+    (channel,) = taken
+    assert channel is not None
+    channel.close()
+    listener.close()
+
+
+def test_descriptors_beyond_a_thousand() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard < 1200:
+        pytest.skip("this system does not allow so many open files")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (1200, hard))
+    many = [os.open(os.devnull, os.O_RDONLY) for _ in range(1050)]
+    try:
+        listener = LoopbackListener()
+        with socket.create_connection(("127.0.0.1", listener.port), timeout=20):
+            channel = listener.accept()
+        assert channel is not None
+        assert channel.fileno() > 1023
+        channel.close()
+        listener.close()
+    finally:
+        for one in many:
+            os.close(one)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import resource
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -246,6 +247,11 @@ def free_bytes(folder: Path) -> int:
     except OSError as error:
         raise host_error(error, "read", place) from error
     return found.f_bavail * found.f_frsize
+
+
+def descriptor_limit() -> int:
+    """How many files this process may have open at once."""
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 
 
 def file_identity(path: Path) -> str:

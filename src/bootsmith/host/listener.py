@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import select
 import socket
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +18,8 @@ from bootsmith.host.channel import Channel
 from bootsmith.host.files import host_error
 
 _BACKLOG = 64
+_NO_ROOM = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+_PAUSE_S = 0.05
 _ADDRESS_MAX_BYTES = 103  # sun_path, with its closing zero: 104 on macOS, 108 on Linux
 
 
@@ -31,15 +35,29 @@ class Listener:
 
     def accept(self) -> Channel | None:
         """The next connection; ``None`` after ``stop``."""
+        ready = select.poll()  # select() knows no descriptor above 1023
+        for one in (self._socket, self._wake_reader):
+            ready.register(one, select.POLLIN)
         while True:
-            readable, _, _ = select.select((self._socket, self._wake_reader), (), ())
-            if self._wake_reader in readable:
+            if self._wake_reader.fileno() in (number for number, _ in ready.poll()):
                 return None
-            with contextlib.suppress(BlockingIOError, ConnectionError):
-                connection, _ = self._socket.accept()
-                connection.settimeout(None)
-                self._prepare(connection)
-                return Channel(connection)
+            if (connection := self._take()) is not None:
+                return connection
+
+    def _take(self) -> Channel | None:
+        """The connection that waits, if it still does."""
+        try:
+            connection, _ = self._socket.accept()
+        except (BlockingIOError, ConnectionError):
+            return None
+        except OSError as error:
+            if error.errno not in _NO_ROOM:
+                raise
+            time.sleep(_PAUSE_S)  # it waits on, and others will have closed something
+            return None
+        connection.settimeout(None)
+        self._prepare(connection)
+        return Channel(connection)
 
     def stop(self) -> None:
         """Take no more connections, and wake the thread that waits for one."""

@@ -26,6 +26,7 @@ SharePath: TypeAlias = tuple[str, ...]
 
 _WALK = os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC | getattr(os, "O_PATH", os.O_RDONLY)
 _OPEN = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+_MOST_NAMES = 512  # in a path: what is deeper, many a program of this machine cannot delete
 _PERMISSIONS = 0o777  # a guest makes no set-user-id programs on this machine
 
 
@@ -119,9 +120,15 @@ class SharedFolder:
             return _facts(os.stat(name, dir_fd=folder, follow_symlinks=False))
 
     def target(self, path: SharePath) -> str:
-        """Where a symbolic link points; the guest follows it among its own files."""
+        """Where a symbolic link points; the guest follows it among its own files.
+
+        Refused when that is not UTF-8: the wire has no form for it.
+        """
         with self._at(path) as (folder, name):
-            return os.readlink(name, dir_fd=folder)
+            target = os.readlink(name, dir_fd=folder)
+            if not _is_text(target):
+                raise OSError(errno.EIO, "a target that is no text")
+            return target
 
     def names(self, path: SharePath) -> list[tuple[str, int]]:
         """The entries of a directory with their modes, sorted.
@@ -239,12 +246,21 @@ class SharedFolder:
     @contextlib.contextmanager
     def _directory(self, path: SharePath) -> Iterator[int]:
         """A descriptor of the directory ``path``."""
-        with _refusing("/".join(path)), contextlib.ExitStack() as opened:
+        with _refusing("/".join(path[:_MOST_NAMES])):
+            if len(path) > _MOST_NAMES:
+                raise OSError(errno.ENAMETOOLONG, "too deep")
             fd = self._root
-            for name in path:
-                fd = os.open(name, _WALK, dir_fd=fd)
-                opened.callback(os.close, fd)
-            yield fd
+            try:
+                for name in path:
+                    # One at a time: a guest must not use up this process's descriptors.
+                    inner = os.open(name, _WALK, dir_fd=fd)
+                    if fd != self._root:
+                        os.close(fd)
+                    fd = inner
+                yield fd
+            finally:
+                if fd != self._root:
+                    os.close(fd)
 
 
 def _opened(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import tarfile
 from pathlib import Path
@@ -104,6 +105,24 @@ def test_every_byte_of_a_package_counts(store: Store) -> None:
         with pytest.raises(ImageError):
             admit_apk(package, file, store=store)
         assert known_apk(package, store=store) is None
+
+
+def test_a_bomb_behind_a_real_control_part_is_never_lit(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The mirror may send any data behind what the index names; its digest is looked at first."""
+    made = apk(name="a", files={"f": File(b"text")})
+    control_end = open_apk(BytesSource(made.data)).data_offset
+    bomb = made.data[:control_end] + gzip.compress(bytes(32 << 20))
+    lit: list[int] = []
+    monkeypatch.setattr(
+        "bootsmith.sources.alpine.apk.inflated_member", lambda *_: lit.append(1) or iter(())
+    )
+    made.fields["S"] = str(len(bomb))
+    file = store.add_blob([bomb]).digest
+    with pytest.raises(IntegrityError, match="not those its control part names"):
+        admit_apk(described(made), file, store=store)
+    assert lit == []
 
 
 def test_another_package_under_its_name(store: Store) -> None:

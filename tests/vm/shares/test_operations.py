@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import os
+import resource
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,8 @@ import pytest
 from bootsmith.errors import HostError, VMError
 from bootsmith.host.shared_folder import ShareRefused
 from bootsmith.vm.machine import Share
-from bootsmith.vm.shares.operations import MAX_DATA_BYTES, MAX_OPEN_FILES, ShareOperations
+from bootsmith.vm.shares.nodes import ShareNodes
+from bootsmith.vm.shares.operations import MAX_COPY_BYTES, MAX_DATA_BYTES, ShareOperations
 from bootsmith.vm.shares.place import share_path
 from bootsmith.vm.shares.tree import ShareTree
 
@@ -231,11 +233,79 @@ def test_a_readonly_share(guest: Guest) -> None:
     assert guest("access", ino=number, mask=4) == {}
 
 
-def test_only_so_many_open_files(guest: Guest, work: Path) -> None:
-    number = guest.number("/work/file")
-    limit = min(MAX_OPEN_FILES, 256)
-    handles = [guest("open", ino=number, flags=READ)["fh"] for _ in range(limit)]
-    assert len(set(handles)) == limit
+def test_half_of_the_descriptors_stay_for_the_host(work: Path) -> None:
+    tree = ShareTree([Share(host_folder=work, guest_folder="/work")])
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (200, hard))
+    try:
+        few = ShareOperations(tree)
+        mean = Guest(few)
+        number = mean.number("/work/file")
+        handles = [mean("open", ino=number, flags=READ)["fh"] for _ in range(100)]
+        assert len(set(handles)) == 100
+        assert mean.refused("open", ino=number, flags=READ) == errno.ENFILE
+        mean("release", fh=handles[0])
+        assert mean("open", ino=number, flags=READ)["fh"] not in handles
+        few.close()
+        tree.close()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_deep_folders_take_one_descriptor_and_end_somewhere(guest: Guest, work: Path) -> None:
+    before = open_descriptors()
+    parent = guest.number("/work")
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (before + 8, hard))
+    try:
+        for _ in range(513):
+            parent = guest("mkdir", parent_ino=parent, name="d")["entry"]["ino"]
+        assert guest.refused("mkdir", parent_ino=parent, name="d") == errno.ENAMETOOLONG
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert open_descriptors() == before
+
+
+def test_making_and_removing_for_ever_leaves_nothing_in_memory(guest: Guest) -> None:
+    work = guest.number("/work")
+    nodes = ShareNodes()
+    numbers = {nodes.number(1, "x")}
+    for turn in range(100):
+        nodes.remove(1, "x")
+        nodes.move(1, f"a{turn}", 1, "y")
+        numbers |= {nodes.number(1, "x"), nodes.number(1, f"a{turn}")}
+        nodes.remove(1, f"a{turn}")
+    assert len(numbers) == 201, "no number has two meanings"
+    assert nodes.count < 5
+    made = guest("mkdir", parent_ino=work, name="gone")["entry"]["ino"]
+    guest("rmdir", parent_ino=work, name="gone")
+    assert guest.refused("getattr", ino=made) == errno.ENOENT
+    assert guest("mkdir", parent_ino=work, name="gone")["entry"]["ino"] != made
+
+
+def test_a_folder_that_seems_to_go_below_itself_has_no_path() -> None:
+    """What two machines that share a folder can bring about by renaming at the same moment."""
+    nodes = ShareNodes()
+    outer = nodes.number(1, "outer")
+    inner = nodes.number(outer, "inner")
+    nodes.move(1, "outer", inner, "again")
+    assert nodes.path(outer) is None
+    assert nodes.path(inner) is None
+
+
+def test_a_link_whose_target_is_no_text(guest: Guest, work: Path) -> None:
+    (work / "odd").symlink_to(os.fsdecode(b"\xff"))
+    number = guest.number("/work/odd")
+    assert guest.refused("readlink", ino=number) == errno.EIO
+
+
+def test_a_huge_copy_is_made_in_parts(guest: Guest, work: Path) -> None:
+    with (work / "sparse").open("wb") as file:
+        file.truncate(4 << 30)
+    source = guest.opened("/work/sparse")
+    target = guest("create", parent_ino=guest.number("/work"), name="copy", flags=WRITE)["fh"]
+    copied = guest("copy_file_range", fh_in=source, off_in=0, fh_out=target, off_out=0, len=3 << 30)
+    assert copied["size"] == MAX_COPY_BYTES
 
 
 BAD_REQUESTS: dict[str, tuple[str, Any]] = {
@@ -296,6 +366,10 @@ def test_a_folder_that_is_not_there(tmp_path: Path, work: Path) -> None:
                 Share(host_folder=tmp_path / "missing", guest_folder="/b"),
             ]
         )
+
+
+def open_descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 def _umask() -> int:

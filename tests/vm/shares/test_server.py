@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,14 @@ def test_nonsense_is_answered_and_the_next_question_too(guest: ScriptedGuest) ->
     assert ask(guest, 2, None, None)["err"] == errno.ENOSYS
     assert ask(guest, 3, "getattr", "text")["err"] == errno.EINVAL
     assert ask(guest, 4, "getattr", {"ino": 1})["err"] == 0
+
+
+def test_a_name_without_form_on_the_wire_ends_nothing(guest: ScriptedGuest, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(os.fsdecode(b"\xff\xfe"))
+    work = ask(guest, 1, "lookup", {"parent_ino": 1, "name": "work"})["res"]["entry"]["ino"]
+    link = ask(guest, 2, "lookup", {"parent_ino": work, "name": "link"})["res"]["entry"]["ino"]
+    assert ask(guest, 3, "readlink", {"ino": link})["err"] == errno.EIO
+    assert ask(guest, 4, "getattr", {"ino": link})["err"] == 0
 
 
 def test_broken_frames_end_the_line(guest: ScriptedGuest) -> None:

@@ -3,7 +3,7 @@
 Three gzip members: signatures, control files, and the files to install.  The index names the
 second by its SHA-1 digest, and the second names the third by its SHA-256 digest, so a package is
 believed because its index was signed.  The members before the last are read at once; the last
-is decompressed once into a blob, its digest checked as it passes.
+is decompressed into a blob after its digest was checked.
 """
 
 from __future__ import annotations
@@ -111,20 +111,22 @@ class Apk:
     def data_chunks(self, source: ByteSource) -> Iterator[bytes]:
         """The uncompressed tar of files; ``source`` is the package.
 
-        Raises ``IntegrityError`` at its end when it is not what the control part names, and
-        ``ArchiveError`` when it is damaged.
+        Raises ``IntegrityError``, before anything is decompressed, when it is not what the control
+        part names, and ``ArchiveError`` when it is damaged.
         """
-        # What the digest is of are the compressed bytes, which pass here first.
-        hashing = _Hashing(source)
-        yield from inflated_member(hashing, self.data_offset)
-        expected = self.control.data_digest
-        if hashing.digest != expected:
+        # What the digest is of are the compressed bytes: a mirror's bomb is never lit.
+        hashed = hashlib.sha256()
+        for chunk in chunks(source, self.data_offset, source.size_bytes - self.data_offset):
+            hashed.update(chunk)
+        expected, actual = self.control.data_digest, Digest.sha256(hashed.hexdigest())
+        if actual != expected:
             raise IntegrityError(
                 "its files are not those its control part names",
                 expected=str(expected),
-                actual=str(hashing.digest),
+                actual=str(actual),
                 hint="the mirror is damaged: fetch the package from another one",
             )
+        yield from inflated_member(source, self.data_offset)
 
 
 def open_apk(source: ByteSource) -> Apk:
@@ -166,24 +168,6 @@ def check_identity(apk: Apk, package: ApkPackage) -> None:
             actual=f"{says}, {apk.identity}",
             hint="the mirror is damaged or in the middle of an update: try another one, or later",
         )
-
-
-class _Hashing:
-    """A source that hashes what is read of it, front to back."""
-
-    def __init__(self, source: ByteSource) -> None:
-        self._source = source
-        self._hash = hashlib.sha256()
-        self.size_bytes = source.size_bytes
-
-    @property
-    def digest(self) -> Digest:
-        return Digest.sha256(self._hash.hexdigest())
-
-    def read_at(self, offset: int, size: int) -> bytes:
-        data = self._source.read_at(offset, size)
-        self._hash.update(data)
-        return data
 
 
 def _parse_info(text: bytes) -> Mapping[str, tuple[str, ...]]:

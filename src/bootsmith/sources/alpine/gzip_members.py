@@ -18,6 +18,9 @@ from bootsmith.model.streams import CHUNK_BYTES, ByteSource, chunks
 
 _GZIP = 16 + zlib.MAX_WBITS
 _MAGIC = b"\x1f\x8b"
+_STEP_BYTES = (
+    8 << 20
+)  # decompressed at once: a chunk of zeros would become a thousand times as much
 
 # isal's stubs take its error class for an instance.
 _ISAL_ERROR = cast("type[Exception]", isal_zlib.IsalError)
@@ -74,10 +77,14 @@ def inflated_member(source: ByteSource, offset: int) -> Iterator[bytes]:
     for chunk in chunks(source, offset, source.size_bytes - offset):
         if decoder.eof:
             raise ArchiveError("something follows the last gzip member", offset=offset)
-        found = _decompressed(decoder, chunk, offset, 0)
         offset += len(chunk)
-        if found:
-            yield found
+        rest = chunk
+        while not decoder.eof:
+            if found := _decompressed(decoder, rest, offset, _STEP_BYTES):
+                yield found
+            rest = decoder.unconsumed_tail
+            if not rest and len(found) < _STEP_BYTES:
+                break
         if decoder.unused_data:
             raise ArchiveError(
                 "something follows the last gzip member", offset=offset - len(decoder.unused_data)

@@ -36,6 +36,9 @@ _DECODERS: dict[str, Callable[[], _Decoder]] = {
 _ISAL_ERROR = cast("type[Exception]", isal_zlib.IsalError)
 _DAMAGED = (lzma.LZMAError, _ISAL_ERROR, zstd.ZstdError, EOFError)
 
+# Fed at once.  What is made of it is in memory: of zeros, a thousand to ten thousand times as much.
+_PIECE_BYTES = 16 << 10
+
 SUFFIXES = ("", *_DECODERS)
 
 
@@ -49,8 +52,8 @@ def inflated(data: Iterable[bytes], suffix: str) -> Iterator[bytes]:
         return
     decoder = _DECODERS[suffix]()
     fresh = False  # whether ``decoder`` stands before the next of several streams
-    for chunk in data:
-        rest = chunk
+    for piece in _pieces(data):
+        rest = piece
         while rest:
             if decoder.eof:
                 decoder, fresh = _DECODERS[suffix](), True
@@ -64,3 +67,9 @@ def inflated(data: Iterable[bytes], suffix: str) -> Iterator[bytes]:
             rest = decoder.unused_data if decoder.eof else b""
     if not decoder.eof and not fresh:
         raise ArchiveError(f"{suffix} data is cut off")
+
+
+def _pieces(data: Iterable[bytes]) -> Iterator[bytes]:
+    for chunk in data:
+        for start in range(0, len(chunk), _PIECE_BYTES):
+            yield chunk[start : start + _PIECE_BYTES]

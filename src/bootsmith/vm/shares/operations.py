@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import TypeAlias
 
+from bootsmith.host.files import descriptor_limit
 from bootsmith.host.shared_folder import (
     FileFacts,
     OpenFile,
@@ -22,6 +23,7 @@ from bootsmith.vm.shares.request import Request
 from bootsmith.vm.shares.tree import ShareTree
 
 MAX_DATA_BYTES = 60 << 10
+MAX_COPY_BYTES = 16 << 20
 MAX_OPEN_FILES = 4096
 MAX_ENTRIES = 1024
 
@@ -43,6 +45,8 @@ class ShareOperations:
         self._nodes = ShareNodes()
         self._files: dict[int, OpenFile] = {}
         self._handles = itertools.count(1)
+        # The rest is for the host program itself.
+        self._most_files = min(MAX_OPEN_FILES, descriptor_limit() // 2)
         self._table: dict[str, Callable[[Request], Fields]] = {
             "lookup": self._lookup,
             "getattr": self._getattr,
@@ -238,7 +242,8 @@ class ShareOperations:
             raise ShareRefused(errno.EINVAL, "copy_file_range with flags")
         source, target = (self._file(request.number(key)) for key in ("fh_in", "fh_out"))
         start, place = (request.number(key, default=0) for key in ("off_in", "off_out"))
-        length = request.number("len", most=0xFFFFFFFF)
+        # Less than asked for is allowed, and what takes long would hold up the machine's end.
+        length = min(request.number("len", most=0xFFFFFFFF), MAX_COPY_BYTES)
         if source.is_same_as(target) and start < place + length and place < start + length:
             raise ShareRefused(errno.EINVAL, "copy_file_range onto itself")
         copied = 0
@@ -263,7 +268,7 @@ class ShareOperations:
         return _entry(self._nodes.number(parent, name), facts)
 
     def _opened(self, file: OpenFile) -> Fields:
-        if len(self._files) >= MAX_OPEN_FILES:
+        if len(self._files) >= self._most_files:
             file.close()
             raise ShareRefused(errno.ENFILE, "open")
         handle = next(self._handles)

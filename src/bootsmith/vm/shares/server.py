@@ -6,7 +6,6 @@ is answered by an error number.  Only a frame that cannot be read ends the line.
 
 from __future__ import annotations
 
-import contextlib
 import threading
 
 from bootsmith.errors import AgentError, HostError
@@ -39,12 +38,14 @@ class ShareServer:
 
     def _serve(self) -> None:
         decoder = FrameDecoder()
-        # A guest that breaks the protocol, or is gone, gets no more answers.
-        with contextlib.suppress(AgentError, HostError):
+        try:
             while data := self._channel.receive():
                 for message in decoder.feed(data):
                     self._channel.send(encode_frame(self._answer(message)))
-        self._channel.hang_up()
+        except (AgentError, HostError):
+            return  # a guest that breaks the protocol, or is gone, gets no more answers
+        finally:
+            self._channel.hang_up()  # and does not wait for any
 
     def _answer(self, request: Message) -> Message:
         operation = request.payload.get("op")
