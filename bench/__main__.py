@@ -5,13 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 
-from bench import debian_build, ext4_rows, runtime, startup
+from bench import alpine_build, debian_build, ext4_rows, runtime, startup
 from bench.measure import Row, machine, table
 
 BENCHES: dict[str, Callable[[], Iterator[Row]]] = {
     "startup": startup.rows,
     "ext4": ext4_rows.rows,
     "debian": debian_build.rows,
+    "alpine": alpine_build.rows,
     "runtime": runtime.rows,
 }
 

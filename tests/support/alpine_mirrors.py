@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -121,7 +122,7 @@ def linux_virt(arch: Arch = Arch.X86_64, *, modules: Literal["all", "default"] =
     """Debian's kernel as Alpine would package it, with all ``modules`` or with our choice."""
     tree, blobs = _kernel(arch)
     chosen = guest_modules(KernelModules(tree, blobs=blobs), selection=modules)
-    files: dict[str, Item] = {
+    files: dict[str, bytes] = {
         display(path): read_content(entry.content, blobs=blobs)
         for path, entry in chosen.members
         if isinstance(entry, RegularFile) and not path.endswith(b"modules.load")
@@ -133,8 +134,10 @@ def linux_virt(arch: Arch = Arch.X86_64, *, modules: Literal["all", "default"] =
     files = {
         f"{path}.gz" if path.endswith(".ko") else path: _packed(path, content)
         for path, content in files.items()
-        if isinstance(content, bytes)
+        if not path.endswith("/modules.dep.bin")  # says the same, and would be wrong now
     }
+    (listed,) = (path for path in files if path.endswith("/modules.dep"))
+    files[listed] = re.sub(rb"\.ko\b", b".ko.gz", files[listed])
     return apk(name="linux-virt", version="6.1.0-r0", arch=arch.apk, files=files, key=KEY)
 
 

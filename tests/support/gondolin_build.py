@@ -44,7 +44,7 @@ def gondolin_build(
     host: GondolinHost, *words: str | Path, mirror_url: str, **fields: Any
 ) -> subprocess.CompletedProcess[bytes]:
     """``gondolin build WORDS…`` with a small config; ``fields`` are more of it."""
-    _have_krun_kernel(host.home)
+    have_krun_kernel(host.home)
     helper = host.home / "helper"
     helper.write_bytes(b"#!/bin/true\n")
     config = {
@@ -88,7 +88,7 @@ def store_of(host: GondolinHost) -> Path:
     return host.home / "gondolin-images"
 
 
-def _have_krun_kernel(home: Path) -> None:
+def have_krun_kernel(home: Path) -> None:
     """It would fetch that from a server that cannot be named otherwise; its cache may have it."""
     cache = home / ".cache" / "gondolin" / "build"
     digest = hashlib.sha256(KRUN_KERNEL).hexdigest()
