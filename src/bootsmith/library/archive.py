@@ -26,7 +26,7 @@ from bootsmith.model.digest import Digest
 from bootsmith.model.guest_path import GuestPath, display, guest_path
 from bootsmith.model.streams import ByteSource
 from bootsmith.model.zstd import zstd
-from bootsmith.sources.debian.inflate import inflated
+from bootsmith.sources.inflate import inflated
 from bootsmith.tree.contents import content_chunks, read_content
 from bootsmith.tree.entry import BlobSlice, Directory, Member, Metadata, RegularFile
 from bootsmith.tree.tar_reader import read_tar

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from bootsmith.errors import FetchError, IntegrityError
-from bootsmith.host.clock import pause
+from bootsmith.errors import IntegrityError
 from bootsmith.host.files import FileSink
 from bootsmith.host.http import HttpClient
 from bootsmith.host.paths import ensure_folder
+from bootsmith.host.patience import patiently
 from bootsmith.host.work_place import work_place
 from bootsmith.library.archive import unpack_image
 from bootsmith.library.image_files import read_manifest
@@ -21,7 +22,6 @@ from bootsmith.model.digest import Digest
 from bootsmith.model.reporter import Reporter
 
 _REGISTRY_MOST_BYTES = 16 << 20
-_TRIES = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,24 +54,16 @@ class Puller:
             return self.intake.call(offer.build_id, references)
         with work_place(self.intake.shelf.work, label="pull") as place:
             archive, folder = place / "archive", place / "image"
-            self._fetch_patiently(offer, archive)
+            patiently(
+                partial(self._fetch, offer, archive),
+                first_pause_s=self.first_pause_s,
+                reporter=self.reporter,
+            )
             self.reporter.stage(f"Taking in {offer.build_id}")
             ensure_folder(folder)
             unpack_image(archive, folder, beside=place)
             _check_promise(folder, offer)
             return self.intake.take(folder, references=references, transfer=Transfer.MOVE)
-
-    def _fetch_patiently(self, offer: Offer, target: Path) -> None:
-        for attempt in range(1, _TRIES + 1):
-            try:
-                self._fetch(offer, target)
-            except FetchError as error:
-                if not error.retryable or attempt == _TRIES:
-                    raise
-                self.reporter.detail(f"{error}; trying again ({attempt} of {_TRIES - 1})")
-                pause(self.first_pause_s * 2 ** (attempt - 1))
-            else:
-                return
 
     def _fetch(self, offer: Offer, target: Path) -> None:
         hasher = hashlib.sha256()

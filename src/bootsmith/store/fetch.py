@@ -13,17 +13,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 from bootsmith.errors import ArchiveError, FetchError, ImageError, IntegrityError
-from bootsmith.host.clock import pause
 from bootsmith.host.http import Answer, HttpClient
 from bootsmith.host.object_folder import check_descriptor
 from bootsmith.host.partial_file import PartialFile
+from bootsmith.host.patience import patiently
 from bootsmith.model.digest import Descriptor, Digest, RemoteBlob
 from bootsmith.model.reporter import Reporter
 from bootsmith.store.blobs import Store
 
-_TRIES = 4
 _PARALLEL = 8
 _PARTIAL_CONTENT = 206
 _RANGE_NOT_SATISFIABLE = 416
@@ -88,12 +88,11 @@ class Fetcher:
         self.reporter.transfer_started(blobs=len(missing), size_bytes=size_bytes)
         # The largest first, so that no large one is left alone at the end.
         missing.sort(key=lambda blob: (-blob.size_bytes, blob.key))
-        pool = ThreadPoolExecutor(_PARALLEL, thread_name_prefix="fetch")
         try:
-            for done in [pool.submit(self._fetch_one, blob) for blob in missing]:
-                done.result()
+            with ThreadPoolExecutor(_PARALLEL) as workers:
+                for _ in workers.map(self._fetch_one, missing):
+                    pass
         finally:
-            pool.shutdown(cancel_futures=True)
             self.reporter.transfer_ended()
 
     def _fetch_one(self, blob: _Download) -> None:
@@ -104,7 +103,11 @@ class Fetcher:
             failures: list[FetchError] = []
             for url in blob.urls:
                 try:
-                    self._fetch_patiently(blob, url)
+                    patiently(
+                        partial(self._transfer, blob, url),
+                        first_pause_s=self.first_pause_s,
+                        reporter=self.reporter,
+                    )
                 except FetchError as error:
                     failures.append(error)
                     if isinstance(error, IntegrityError) and url != blob.urls[-1]:
@@ -114,18 +117,6 @@ class Fetcher:
                 else:
                     return
             raise _worst(failures)
-
-    def _fetch_patiently(self, blob: _Download, url: str) -> None:
-        for attempt in range(1, _TRIES + 1):
-            try:
-                self._transfer(blob, url)
-            except FetchError as error:
-                if not error.retryable or attempt == _TRIES:
-                    raise
-                self.reporter.detail(f"{error}; trying again ({attempt} of {_TRIES - 1})")
-                pause(self.first_pause_s * 2 ** (attempt - 1))
-            else:
-                return
 
     def _transfer(self, blob: _Download, url: str) -> None:
         if not self._transfer_once(blob, url):

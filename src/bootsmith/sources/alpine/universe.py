@@ -21,6 +21,8 @@ from bootsmith.sources.alpine.repository import (
 from bootsmith.sources.alpine.trust import Keyring
 from bootsmith.sources.mirror import IndexFetcher
 
+_PARALLEL = 8
+
 
 class Provider(NamedTuple):
     """A package under one of its names; ``version`` is ``None`` where the name is virtual."""
@@ -45,20 +47,19 @@ def load_universe(
     """
     if not repositories:
         raise ConfigError("no Alpine repository is configured")
-    with ThreadPoolExecutor(max_workers=min(8, len(repositories))) as workers:
-        reading = [
-            workers.submit(
-                read_repository,
-                repository,
-                arch=arch,
-                fetcher=fetchers[repository.mirror],
-                store=store,
-                keyring=keyring,
-                allow_unsigned=allow_unsigned,
-            )
-            for repository in repositories
-        ]
-        return Universe(arch, [one.result() for one in reading])
+
+    def read(repository: Repository) -> OpenRepository:
+        return read_repository(
+            repository,
+            arch=arch,
+            fetcher=fetchers[repository.mirror],
+            store=store,
+            keyring=keyring,
+            allow_unsigned=allow_unsigned,
+        )
+
+    with ThreadPoolExecutor(_PARALLEL) as workers:
+        return Universe(arch, tuple(workers.map(read, repositories)))
 
 
 class Universe:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 from bootsmith.errors import ArchiveError, IntegrityError, UnsafePath
 from bootsmith.model.digest import Descriptor, Digest
@@ -82,12 +83,8 @@ def unpack_apks(chosen: Sequence[ChosenApk], *, store: DerivedBlobStore) -> tupl
     Raises ``IntegrityError`` for a file that is not its package, ``ArchiveError`` for a
     malformed one and ``UnsafePath`` for a hostile one.
     """
-    pool = ThreadPoolExecutor(_PARALLEL, thread_name_prefix="unpack")
-    try:
-        opened = [pool.submit(_unpack, one, store) for one in chosen]
-        return tuple(one.result() for one in opened)
-    finally:
-        pool.shutdown(cancel_futures=True)
+    with ThreadPoolExecutor(_PARALLEL) as workers:
+        return tuple(workers.map(partial(_unpack, store=store), chosen))
 
 
 def _unpack(chosen: ChosenApk, store: DerivedBlobStore) -> UnpackedApk:

@@ -27,9 +27,9 @@ from bootsmith.sources.debian.index import (
     IndexBuilder,
     PackagesIndex,
 )
-from bootsmith.sources.debian.inflate import inflated
 from bootsmith.sources.debian.release import Release
 from bootsmith.sources.debian.trust import Keyring, TrustedRelease, trusted_release
+from bootsmith.sources.inflate import inflated
 from bootsmith.sources.mirror import IndexFetcher
 
 _NOT_FOUND = 404

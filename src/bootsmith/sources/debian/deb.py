@@ -16,9 +16,9 @@ from bootsmith.model.guest_path import GuestPath
 from bootsmith.model.streams import ByteSource, BytesSource, chunks
 from bootsmith.sources.debian.ar import ArMember, read_ar
 from bootsmith.sources.debian.control import Paragraph, parse_paragraph
-from bootsmith.sources.debian.inflate import SUFFIXES, inflated
 from bootsmith.sources.debian.relation import Relation, parse_relations
 from bootsmith.sources.debian.version import Version
+from bootsmith.sources.inflate import SUFFIXES, inflated
 from bootsmith.tree.entry import BlobSlice, RegularFile, runs
 from bootsmith.tree.tar_reader import read_tar
 

@@ -19,6 +19,7 @@ from bootsmith.sources.debian.package import DebianPackage
 from bootsmith.sources.debian.relation import Relation
 from bootsmith.sources.debian.trust import Keyring
 
+_PARALLEL = 8
 _PRIORITIES = ("required", "important", "standard", "optional", "extra")
 
 
@@ -39,21 +40,20 @@ def load_universe(
     """
     if not repositories:
         raise ConfigError("no Debian repository is configured")
-    with ThreadPoolExecutor(max_workers=len(repositories)) as workers:
-        reading = [
-            workers.submit(
-                read_suite,
-                repository,
-                arch=arch,
-                fetcher=fetchers[repository.archive],
-                store=store,
-                keyring=keyring,
-                now=now,
-                allow_unsigned=allow_unsigned,
-            )
-            for repository in repositories
-        ]
-        return Universe(arch, [suite.result() for suite in reading])
+
+    def read(repository: Repository) -> Suite:
+        return read_suite(
+            repository,
+            arch=arch,
+            fetcher=fetchers[repository.archive],
+            store=store,
+            keyring=keyring,
+            now=now,
+            allow_unsigned=allow_unsigned,
+        )
+
+    with ThreadPoolExecutor(_PARALLEL) as workers:
+        return Universe(arch, tuple(workers.map(read, repositories)))
 
 
 class Universe:

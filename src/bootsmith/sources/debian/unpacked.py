@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 from bootsmith.errors import ArchiveError, UnsafePath
 from bootsmith.model.digest import Descriptor, Digest
@@ -52,12 +53,10 @@ def unpack_debs(debs: Sequence[ChosenDeb], *, store: DerivedBlobStore) -> tuple[
     Raises ``ArchiveError`` for a package that is damaged, or is another than it should be.
     """
     largest_first = sorted(debs, key=lambda deb: (-deb.size_bytes, deb.name))
-    pool = ThreadPoolExecutor(_PARALLEL, thread_name_prefix="unpack")
-    try:
-        opened = {deb: pool.submit(_unpack, deb, store) for deb in largest_first}
-        return tuple(opened[deb].result() for deb in debs)
-    finally:
-        pool.shutdown(cancel_futures=True)
+    with ThreadPoolExecutor(_PARALLEL) as workers:
+        unpacked = workers.map(partial(_unpack, store=store), largest_first)
+        opened = dict(zip(largest_first, unpacked, strict=True))
+    return tuple(opened[deb] for deb in debs)
 
 
 def _unpack(chosen: ChosenDeb, store: DerivedBlobStore) -> UnpackedDeb:

@@ -1,4 +1,4 @@
-"""Decompressing the tar archives of packages while they are read."""
+"""Decompressing archives while they are read: those of packages, and those of images."""
 
 from __future__ import annotations
 

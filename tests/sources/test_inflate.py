@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from bootsmith.errors import ArchiveError
-from bootsmith.sources.debian.inflate import inflated
+from bootsmith.sources.inflate import inflated
 from tests.support.debian_repository import compress
 
 DATA = random.Random(1).randbytes(300_000) + bytes(300_000)
