@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from bootsmith._version import __version__
 
 if TYPE_CHECKING:
+    from bootsmith.sdk.attached_vm import AttachedVM
     from bootsmith.sdk.building import BuildOptions
     from bootsmith.sdk.image import Image
     from bootsmith.sdk.library import Library
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 
 _HOMES = {
+    "AttachedVM": "bootsmith.sdk.attached_vm",
     "BuildOptions": "bootsmith.sdk.building",
     "CommandResult": "bootsmith.sdk.vm_options",
     "Image": "bootsmith.sdk.image",
@@ -37,6 +39,7 @@ _HOMES = {
 
 __all__ = [
     "VM",
+    "AttachedVM",
     "BuildOptions",
     "CommandResult",
     "Image",

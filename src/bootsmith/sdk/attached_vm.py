@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Self
 
+from bootsmith.errors import AgentError, HostError
 from bootsmith.sdk.guest import Guest
 from bootsmith.vm.agent import Agent
+from bootsmith.vm.kept.machine import KeptMachine
 from bootsmith.vm.kept.machines import Machines
 from bootsmith.vm.kept.record import Record
 
@@ -25,6 +27,8 @@ class AttachedVM(Guest):
     def __init__(self, machines: Machines, record: Record) -> None:
         self.record = record
         self.machine = machines.connect(record)
+        self._machines = machines
+        self._forwards: list[AttachedForward] = []
 
     @property
     def id(self) -> str:
@@ -34,12 +38,16 @@ class AttachedVM(Guest):
     def name(self) -> str | None:
         return self.record.name
 
-    def forward(self, guest_port: int, *, host_port: int = 0) -> int:
-        """Lead a port of this machine's loopback to a port of the guest's, until ``close``.
-
-        Returns its number.  Raises ``AgentError`` when the port is taken.
-        """
-        return self.machine.forward(guest_port, host_port=host_port)
+    def forward(self, guest_port: int, *, host_port: int = 0) -> AttachedForward:
+        # A connection of its own: the keeper ends the forward with it.
+        machine = self._machines.connect(self.record)
+        try:
+            made = AttachedForward(machine, guest_port=guest_port, host_port=host_port)
+        except BaseException:
+            machine.close()
+            raise
+        self._forwards.append(made)
+        return made
 
     @property
     def console(self) -> str:
@@ -58,6 +66,8 @@ class AttachedVM(Guest):
 
     def close(self) -> None:
         """Let go of it; it runs on.  A second call does nothing."""
+        for forward in self._forwards:
+            forward.close()
         self.machine.close()
 
     def __enter__(self) -> Self:
@@ -68,3 +78,25 @@ class AttachedVM(Guest):
 
     def _agent(self) -> Agent:
         return self.machine.agent
+
+
+class AttachedForward:
+    """``127.0.0.1:host_port`` leads to ``guest_port`` of the guest's loopback until ``close``."""
+
+    def __init__(self, machine: KeptMachine, *, guest_port: int, host_port: int) -> None:
+        self._machine = machine
+        self.guest_port = guest_port
+        try:
+            self.host_port = machine.forward(guest_port, host_port=host_port)
+        except AgentError as error:
+            raise HostError(str(error)) from error
+
+    def close(self) -> None:
+        """Free the port and end its connections.  A second call does nothing."""
+        self._machine.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

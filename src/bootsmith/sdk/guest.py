@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Protocol, Self, TypeAlias
 
 from bootsmith.host.files import user_path
 from bootsmith.sdk.vm_options import CommandResult
@@ -16,6 +16,22 @@ if TYPE_CHECKING:
     from bootsmith.vm.execution import RunningCommand
 
 Sink: TypeAlias = Callable[[bytes], object]
+
+
+class Forwarded(Protocol):
+    """``127.0.0.1:host_port`` leads to ``guest_port`` of the guest's loopback until ``close``.
+
+    The end of a ``with`` block closes it, too.
+    """
+
+    guest_port: int
+    host_port: int
+
+    def close(self) -> None: ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *_: object) -> None: ...
 
 
 class Guest(ABC):
@@ -74,6 +90,14 @@ class Guest(ABC):
         agent = self._agent()
         with Terminal() as screen:
             return _told(run_on_terminal(agent, screen, command or LOGIN_SHELL, env=env, cwd=cwd))
+
+    @abstractmethod
+    def forward(self, guest_port: int, *, host_port: int = 0) -> Forwarded:
+        """Lead a port of this machine's loopback to a port of the guest's.
+
+        Its number is ``host_port`` of the result, by default one that is free; it is free again
+        after ``close`` there, or on the guest itself.  Raises ``HostError`` when it is taken.
+        """
 
     def read_file(self, path: str, *, timeout_s: float | None = None) -> bytes:
         """The content of a file.  Raises ``AgentError`` when it cannot be read."""

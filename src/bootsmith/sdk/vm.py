@@ -166,11 +166,6 @@ class VM(Guest):
         return AttachedVM(machines(), machines().find(word, now_s=now_s()))
 
     def forward(self, guest_port: int, *, host_port: int = 0) -> Forward:
-        """Lead a port of this machine's loopback to a port of the guest's.
-
-        Its number is ``host_port`` of the result; it is free again after ``close`` there, or
-        when the machine ends.  Raises ``HostError`` when the port is taken.
-        """
         return self._running().forward(guest_port, host_port=host_port)
 
     def checkpoint(self, path: str | Path) -> None:
@@ -190,12 +185,15 @@ class VM(Guest):
                 if machine.has_ended:
                     self._machine = None
 
-    def stop(self) -> None:
-        """Let the guest write everything to its disks and power off.  May be called twice."""
+    def stop(self, *, timeout_s: float = 10.0) -> None:
+        """Let the guest write everything to its disks and power off.  May be called twice.
+
+        The plug is pulled when it has not done so after ``timeout_s``.
+        """
         with self._lock:
             machine, self._machine = self._machine, None
         if machine is not None:
-            machine.stop()
+            machine.stop(timeout_s=timeout_s)
 
     close = stop
 
