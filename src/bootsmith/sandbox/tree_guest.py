@@ -20,6 +20,7 @@ from bootsmith.vm.running import RunningMachine
 
 _PROGRAM = "/bin/bootsmith-guest"
 _PREPARE_TIMEOUT_S = 120.0
+_COMPLAINT_BYTES = 1 << 16
 _SEAL_TIMEOUT_S = 900.0  # a full disk is written first
 
 
@@ -77,8 +78,7 @@ class TreeGuest:
             raise failed(command, exit_code, tail=lines.tail)
 
     def _do(self, words: tuple[str, ...], *, timeout_s: float) -> None:
-        printed = bytearray()
-        exit_code, complaint = self._exec(words, on_output=printed.extend, timeout_s=timeout_s)
+        exit_code, complaint = self._exec(words, on_output=len, timeout_s=timeout_s)
         if exit_code:
             raise VMError(f"the guest could not {words[0]} the tree: {complaint.strip()}")
 
@@ -98,7 +98,7 @@ class TreeGuest:
             if stream is Stream.STDOUT:
                 on_output(data)
             else:
-                complaint += data
+                complaint += data[: _COMPLAINT_BYTES - len(complaint)]
         assert running.result is not None
         return running.result.exit_code, complaint.decode("utf-8", "replace")
 

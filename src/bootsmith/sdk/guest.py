@@ -99,9 +99,12 @@ class Guest(ABC):
         after ``close`` there, or on the guest itself.  Raises ``HostError`` when it is taken.
         """
 
-    def read_file(self, path: str, *, timeout_s: float | None = None) -> bytes:
-        """The content of a file.  Raises ``AgentError`` when it cannot be read."""
-        return b"".join(self._agent().read_file(path, timeout_s=timeout_s))
+    def read_file(
+        self, path: str, *, most_bytes: int | None = None, timeout_s: float | None = None
+    ) -> bytes:
+        """The content of a file.  Raises ``AgentError`` when it cannot be read, or has more than
+        ``most_bytes``."""
+        return self._agent().read_whole(path, most_bytes=most_bytes, timeout_s=timeout_s)
 
     def write_file(
         self, path: str, data: bytes | str | Iterable[bytes], *, timeout_s: float | None = None

@@ -12,6 +12,8 @@ from bootsmith.model.reporter import Reporter
 from bootsmith.sdk.vm import VM
 
 _TAIL_BYTES = 4096
+_ANSWER_TIMEOUT_S = 60.0
+_RELEASE = "/proc/sys/kernel/osrelease"
 _SHELL_ANSWERS = ("/bin/sh", "-c", "true")
 
 
@@ -37,15 +39,22 @@ def try_image(folder: Path, *, commands: Sequence[str] = (), reporter: Reporter)
     began_s = monotonic_s()
     with VM(folder, reporter=reporter) as vm:
         boot_s = monotonic_s() - began_s
-        _run(vm, _SHELL_ANSWERS, "/bin/sh -c true", reporter)
+        _run(vm, _SHELL_ANSWERS, "/bin/sh -c true", reporter, timeout_s=_ANSWER_TIMEOUT_S)
         for command in commands:
             reporter.stage(f"Testing: {command}")
             _run(vm, command, command, reporter)
-        release = vm.read_file("/proc/sys/kernel/osrelease").decode("utf-8", "replace").strip()
-    return Answer(boot_s=boot_s, kernel_release=release)
+        release = vm.read_file(_RELEASE, most_bytes=_TAIL_BYTES, timeout_s=_ANSWER_TIMEOUT_S)
+    return Answer(boot_s=boot_s, kernel_release=release.decode("utf-8", "replace").strip())
 
 
-def _run(vm: VM, command: str | Sequence[str], label: str, reporter: Reporter) -> None:
+def _run(
+    vm: VM,
+    command: str | Sequence[str],
+    label: str,
+    reporter: Reporter,
+    *,
+    timeout_s: float | None = None,
+) -> None:
     tail = bytearray()
 
     def take(data: bytes) -> None:
@@ -53,7 +62,7 @@ def _run(vm: VM, command: str | Sequence[str], label: str, reporter: Reporter) -
         tail.extend(data)
         del tail[:-_TAIL_BYTES]
 
-    status = vm.exec(command, on_stdout=take, on_stderr=take).exit_code
+    status = vm.exec(command, on_stdout=take, on_stderr=take, timeout_s=timeout_s).exit_code
     if status != 0:
         raise StepFailed(
             f"in the booted image, {label!r} ended with status {status}",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 
 from bootsmith.errors import AgentError
 from bootsmith.host.channel import Channel
@@ -31,6 +32,7 @@ class Agent:
         on_stdout: Sink | None = None,
         on_stderr: Sink | None = None,
         on_start: Callable[[RunningCommand], object] | None = None,
+        most_bytes: int | None = None,
         timeout_s: float | None = None,
     ) -> ExecResult:
         """Run a command to its end.
@@ -39,27 +41,29 @@ class Agent:
         sinks as it comes; a stream without a sink is collected in the result.  ``on_start`` is
         given the one who runs it, before any output.
 
-        Raises ``AgentError`` when the agent refuses or is gone, ``VMError`` when the command
-        has not ended after ``timeout_s``.
+        Raises ``AgentError`` when the agent refuses or is gone, or when more than ``most_bytes`` of
+        a stream would have to be collected; ``VMError`` when the command has not ended after
+        ``timeout_s``.
         """
         running = self.start(Command.of(command, env=env, cwd=cwd), stdin=stdin is not None)
         if stdin is not None:
             running.feed((stdin,) if isinstance(stdin, bytes) else stdin)
         if on_start is not None:
             on_start(running)
-        collected = {stream: bytearray() for stream in Stream}
+        collected = {stream: _Collected("output", most_bytes) for stream in Stream}
         sinks: dict[Stream, Sink] = {
-            Stream.STDOUT: on_stdout or collected[Stream.STDOUT].extend,
-            Stream.STDERR: on_stderr or collected[Stream.STDERR].extend,
+            Stream.STDOUT: on_stdout or collected[Stream.STDOUT].add,
+            Stream.STDERR: on_stderr or collected[Stream.STDERR].add,
         }
-        for stream, data in running.output(timeout_s=timeout_s):
-            sinks[stream](data)
+        with contextlib.closing(running.output(timeout_s=timeout_s)) as output:
+            for stream, data in output:
+                sinks[stream](data)
         assert running.result is not None
         return ExecResult(
             exit_code=running.result.exit_code,
             signal=running.result.signal,
-            stdout=bytes(collected[Stream.STDOUT]),
-            stderr=bytes(collected[Stream.STDERR]),
+            stdout=bytes(collected[Stream.STDOUT].data),
+            stderr=bytes(collected[Stream.STDERR].data),
         )
 
     def start(self, command: Command, *, stdin: bool = False) -> RunningCommand:
@@ -68,7 +72,7 @@ class Agent:
 
     def read_file(
         self, path: str, *, cwd: str | None = None, timeout_s: float | None = None
-    ) -> Iterator[bytes]:
+    ) -> Generator[bytes, None, None]:
         """The content of a file, piece by piece.
 
         Raises ``AgentError`` (code ``file_read_failed``) when it cannot be read.
@@ -84,6 +88,17 @@ class Agent:
                 yield message.data("data")
         finally:
             exchange.close()
+
+    def read_whole(
+        self, path: str, *, most_bytes: int | None = None, timeout_s: float | None = None
+    ) -> bytes:
+        """The content of a file.  Raises as ``read_file``, and ``AgentError`` when it has more
+        than ``most_bytes``: what a guest sends need not have an end."""
+        collected = _Collected(path, most_bytes)
+        with contextlib.closing(self.read_file(path, timeout_s=timeout_s)) as pieces:
+            for piece in pieces:
+                collected.add(piece)
+        return bytes(collected.data)
 
     def write_file(
         self,
@@ -156,6 +171,23 @@ class Agent:
     def close(self) -> None:
         """Hang up; every command under way ends with an ``AgentError``."""
         self.line.close()
+
+
+class _Collected:
+    """What a guest sends as one; ``what`` names it in the error about too much."""
+
+    def __init__(self, what: str, most_bytes: int | None) -> None:
+        self._what = what
+        self._most_bytes = most_bytes
+        self.data = bytearray()
+
+    def add(self, piece: bytes) -> None:
+        self.data += piece
+        if self._most_bytes is not None and len(self.data) > self._most_bytes:
+            raise AgentError(
+                f"the guest sent more than {self._most_bytes} bytes of {self._what}",
+                code="too_large",
+            )
 
 
 def _located(path: str, cwd: str | None) -> dict[str, str | bool | int]:

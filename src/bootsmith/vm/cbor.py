@@ -16,7 +16,10 @@ from bootsmith.errors import AgentError
 Value: TypeAlias = "int | bytes | str | bool | list[Value] | dict[str, Value] | None"
 
 MAX_DEPTH = 64
+# Far beyond any message.  A frame full of empty arrays would take a hundred times its size.
+MAX_ITEMS = 1 << 17
 
+_SHOWN = 40  # characters of what a guest says, in an error
 _CONSTANTS: dict[bool | None, bytes] = {False: b"\xf4", True: b"\xf5", None: b"\xf6"}
 _SIMPLE: dict[int, bool | None] = {20: False, 21: True, 22: None}
 
@@ -66,7 +69,7 @@ def decode(data: bytes | memoryview) -> Value:
     """
     view = memoryview(data)
     try:
-        value, end = _value(view, 0, 0)
+        value, end = _Reader(view).value(0, 0)
     except IndexError:
         raise _malformed("it ends too early") from None
     if end != len(view):
@@ -74,73 +77,84 @@ def decode(data: bytes | memoryview) -> Value:
     return value
 
 
-def _value(view: memoryview, at: int, depth: int) -> tuple[Value, int]:
-    if depth > MAX_DEPTH:
-        raise _malformed(f"it nests deeper than {MAX_DEPTH}")
-    initial = view[at]
-    major, info = initial >> 5, initial & 31
-    if major == 7:
-        if info not in _SIMPLE:
-            raise _malformed(f"simple value or float {info}")
-        return _SIMPLE[info], at + 1
-    number, at = _argument(view, at + 1, info)
-    match major:
-        case 0:
-            return number, at
-        case 1:
-            return -1 - number, at
-        case 2:
-            return bytes(_slice(view, at, number)), at + number
-        case 3:
-            return _text(view, at, number), at + number
-        case 4:
-            return _array(view, at, number, depth)
-        case 5:
-            return _map(view, at, number, depth)
-        case _:
-            raise _malformed(f"tag {number}")
+class _Reader:
+    """Reads values; each method tells where what it has read ends."""
 
+    __slots__ = ("_items_left", "_view")
 
-def _argument(view: memoryview, at: int, info: int) -> tuple[int, int]:
-    if info < 24:
-        return info, at
-    if info > 27:
-        raise _malformed("an indefinite length")
-    size = 1 << (info - 24)
-    return int.from_bytes(_slice(view, at, size), "big"), at + size
+    def __init__(self, view: memoryview) -> None:
+        self._view = view
+        self._items_left = MAX_ITEMS
 
+    def value(self, at: int, depth: int) -> tuple[Value, int]:
+        if depth > MAX_DEPTH:
+            raise _malformed(f"it nests deeper than {MAX_DEPTH}")
+        initial = self._view[at]
+        major, info = initial >> 5, initial & 31
+        if major == 7:
+            if info not in _SIMPLE:
+                raise _malformed(f"simple value or float {info}")
+            return _SIMPLE[info], at + 1
+        number, at = self._argument(at + 1, info)
+        match major:
+            case 0:
+                return number, at
+            case 1:
+                return -1 - number, at
+            case 2:
+                return bytes(self._slice(at, number)), at + number
+            case 3:
+                return self._text(at, number), at + number
+            case 4:
+                return self._array(at, number, depth)
+            case 5:
+                return self._map(at, number, depth)
+            case _:
+                raise _malformed(f"tag {number}")
 
-def _slice(view: memoryview, at: int, size: int) -> memoryview:
-    if size > len(view) - at:
-        raise IndexError
-    return view[at : at + size]
+    def _argument(self, at: int, info: int) -> tuple[int, int]:
+        if info < 24:
+            return info, at
+        if info > 27:
+            raise _malformed("an indefinite length")
+        size = 1 << (info - 24)
+        return int.from_bytes(self._slice(at, size), "big"), at + size
 
+    def _slice(self, at: int, size: int) -> memoryview:
+        if size > len(self._view) - at:
+            raise IndexError
+        return self._view[at : at + size]
 
-def _text(view: memoryview, at: int, size: int) -> str:
-    try:
-        return str(_slice(view, at, size), "utf-8")
-    except UnicodeDecodeError:
-        raise _malformed("text that is not UTF-8") from None
+    def _text(self, at: int, size: int) -> str:
+        try:
+            return str(self._slice(at, size), "utf-8")
+        except UnicodeDecodeError:
+            raise _malformed("text that is not UTF-8") from None
 
+    def _array(self, at: int, count: int, depth: int) -> tuple[Value, int]:
+        self._count(count)
+        items: list[Value] = []
+        for _ in range(count):
+            item, at = self.value(at, depth + 1)
+            items.append(item)
+        return items, at
 
-def _array(view: memoryview, at: int, count: int, depth: int) -> tuple[Value, int]:
-    items: list[Value] = []
-    for _ in range(count):
-        item, at = _value(view, at, depth + 1)
-        items.append(item)
-    return items, at
+    def _map(self, at: int, count: int, depth: int) -> tuple[Value, int]:
+        self._count(count)
+        items: dict[str, Value] = {}
+        for _ in range(count):
+            key, at = self.value(at, depth + 1)
+            if not isinstance(key, str):
+                raise _malformed("a key that is no text")
+            if key in items:
+                raise _malformed(f"the key {key[:_SHOWN]!r} twice")
+            items[key], at = self.value(at, depth + 1)
+        return items, at
 
-
-def _map(view: memoryview, at: int, count: int, depth: int) -> tuple[Value, int]:
-    items: dict[str, Value] = {}
-    for _ in range(count):
-        key, at = _value(view, at, depth + 1)
-        if not isinstance(key, str):
-            raise _malformed(f"a key that is no text: {key!r}")
-        if key in items:
-            raise _malformed(f"the key {key!r} twice")
-        items[key], at = _value(view, at, depth + 1)
-    return items, at
+    def _count(self, items: int) -> None:
+        self._items_left -= items
+        if self._items_left < 0:
+            raise _malformed(f"it has more than {MAX_ITEMS} items, or ends too early")
 
 
 def _malformed(why: str) -> AgentError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Self
@@ -97,7 +97,9 @@ class RunningCommand:
             self.close()
             raise
 
-    def output(self, *, timeout_s: float | None = None) -> Iterator[tuple[Stream, bytes]]:
+    def output(
+        self, *, timeout_s: float | None = None
+    ) -> Generator[tuple[Stream, bytes], None, None]:
         """What the command prints, as it comes; afterwards ``result`` tells how it ended.
 
         Raises ``AgentError`` when the agent refuses or breaks the protocol, ``VMError`` when the

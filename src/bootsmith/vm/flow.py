@@ -10,7 +10,7 @@ from bootsmith.host.clock import Deadline
 from bootsmith.vm.frame import Message
 
 # Above the windows of a command, so that only messages without a window ever wait.
-INBOX_BYTES = 8 << 20
+INBOX_BYTES = 32 << 20
 STALL_TIMEOUT_S = 30.0
 
 
@@ -42,6 +42,64 @@ class Credit:
             return taken
 
 
+class Backlog:
+    """Messages that wait for somebody, in their order.
+
+    ``cost_bytes`` is about what they take in memory, which is many times their size when they
+    are tiny.  So output that comes byte by byte is joined when much of it waits.
+    """
+
+    def __init__(self) -> None:
+        self._messages: deque[Message] = deque()
+        self.cost_bytes = 0
+
+    def __len__(self) -> int:
+        return len(self._messages)
+
+    def add(self, message: Message) -> None:
+        if len(self._messages) >= _MANY:
+            joined = _joined(self._messages[-1], message)
+            if joined is not None:
+                self.cost_bytes -= _cost(self._messages.pop())
+                message = joined
+        self._messages.append(message)
+        self.cost_bytes += _cost(message)
+
+    def take(self) -> Message:
+        message = self._messages.popleft()
+        self.cost_bytes -= _cost(message)
+        return message
+
+    def clear(self) -> None:
+        self._messages.clear()
+        self.cost_bytes = 0
+
+
+_MANY = 64
+_JOINED_BYTES = 4096  # each joining copies what was joined before
+_MESSAGE_COST_BYTES = 512  # of a message, its mapping and its values
+
+
+def _cost(message: Message) -> int:
+    return message.size_bytes + _MESSAGE_COST_BYTES
+
+
+def _joined(first: Message, second: Message) -> Message | None:
+    """Both as one, if they are output of the same stream."""
+    if first.kind != second.kind or first.kind != "exec_output" or first.id != second.id:
+        return None
+    stream, one, other = (
+        first.payload.get("stream"),
+        *(message.payload.get("data") for message in (first, second)),
+    )
+    if stream != second.payload.get("stream") or not (
+        isinstance(one, bytes) and isinstance(other, bytes) and len(one) < _JOINED_BYTES
+    ):
+        return None
+    size_bytes = first.size_bytes + len(other)
+    return Message(first.kind, first.id, {"stream": stream, "data": one + other}, size_bytes)
+
+
 class Inbox:
     """What has arrived for one exchange and has not been read.
 
@@ -55,8 +113,7 @@ class Inbox:
     ) -> None:
         self._limit_bytes = limit_bytes
         self._stall_timeout_s = stall_timeout_s
-        self._messages: deque[Message] = deque()
-        self._bytes = 0
+        self._waiting = Backlog()
         self._failure: BaseException | None = None
         self._is_closed = False
         self._changed = threading.Condition()
@@ -65,7 +122,8 @@ class Inbox:
         """Add a message, waiting while there is too much already."""
         with self._changed:
             has_room = self._changed.wait_for(
-                lambda: self._bytes < self._limit_bytes or self._is_done(), self._stall_timeout_s
+                lambda: self._waiting.cost_bytes < self._limit_bytes or self._is_done(),
+                self._stall_timeout_s,
             )
             if not has_room:
                 self._failure = AgentError(
@@ -73,8 +131,7 @@ class Inbox:
                     code="stalled",
                 )
             if not self._is_done():
-                self._messages.append(message)
-                self._bytes += message.size_bytes
+                self._waiting.add(message)
             self._changed.notify_all()
 
     def get(self, deadline: Deadline) -> Message | None:
@@ -84,11 +141,10 @@ class Inbox:
         """
         with self._changed:
             self._changed.wait_for(
-                lambda: self._messages or self._failure is not None, deadline.remaining_s()
+                lambda: self._waiting or self._failure is not None, deadline.remaining_s()
             )
-            if self._messages:
-                message = self._messages.popleft()
-                self._bytes -= message.size_bytes
+            if self._waiting:
+                message = self._waiting.take()
                 self._changed.notify_all()
                 return message
             if self._failure is not None:
@@ -105,8 +161,7 @@ class Inbox:
         """Nobody reads any more; what still comes is dropped."""
         with self._changed:
             self._is_closed = True
-            self._messages.clear()
-            self._bytes = 0
+            self._waiting.clear()
             self._changed.notify_all()
 
     def _is_done(self) -> bool:

@@ -22,7 +22,7 @@ exec resize2fs /dev/vda
 
 def grow_root(agent: Agent) -> None:
     """Let the root file system take all of its disk.  Raises ``VMError`` when it cannot."""
-    result = agent.exec(("/bin/sh", "-c", _GROW), timeout_s=_TIMEOUT_S)
+    result = agent.exec(("/bin/sh", "-c", _GROW), most_bytes=1 << 16, timeout_s=_TIMEOUT_S)
     if result.exit_code != 0:
         said = result.stderr.decode("utf-8", "replace").strip()
         raise VMError(

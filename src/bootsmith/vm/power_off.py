@@ -24,4 +24,4 @@ def power_off(agent: Agent, *, timeout_s: float) -> None:
         # Another agent refuses the request, or takes no notice of it.
         if agent.line.failure is not None:
             raise
-        agent.exec(_POWER_OFF, timeout_s=deadline.remaining_s())
+        agent.exec(_POWER_OFF, most_bytes=1 << 16, timeout_s=deadline.remaining_s())

@@ -51,6 +51,7 @@ def upload(agent: Agent, source: Path, target: str, *, timeout_s: float | None =
     result = agent.exec(
         ("/bin/sh", "-c", _RECEIVE, "sh", str(folder)),
         stdin=_archive(source, name),
+        most_bytes=1 << 20,
         timeout_s=timeout_s,
     )
     if result.exit_code != 0:

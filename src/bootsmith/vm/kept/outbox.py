@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import threading
-from collections import deque
 
 from bootsmith.errors import AgentError, HostError
 from bootsmith.host.channel import Channel
+from bootsmith.vm.flow import Backlog
 from bootsmith.vm.frame import Message, encode_frame
 
 LIMIT_BYTES = 8 << 20
+# What 64 commands may have under way, and more than any client lets lie that is not stopped or
+# gone; only a guest that does not keep to its windows can send so much.
+FLOOD_BYTES = 256 << 20
 
 
 class Outbox:
@@ -18,11 +21,13 @@ class Outbox:
     A client that is gone takes nothing more; what is put for it then is dropped.
     """
 
-    def __init__(self, channel: Channel, *, limit_bytes: int = LIMIT_BYTES) -> None:
+    def __init__(
+        self, channel: Channel, *, limit_bytes: int = LIMIT_BYTES, flood_bytes: int = FLOOD_BYTES
+    ) -> None:
         self._channel = channel
         self._limit_bytes = limit_bytes
-        self._waiting: deque[Message] = deque()
-        self._bytes = 0
+        self._flood_bytes = flood_bytes
+        self._waiting = Backlog()
         self._is_closed = False
         self._is_last = False
         self._changed = threading.Condition()
@@ -30,15 +35,21 @@ class Outbox:
         self._sender.start()
 
     def put(self, message: Message) -> None:
-        """Add a message whose sender the client itself has limited, at once."""
+        """Add a message whose sender the client itself has limited, at once.
+
+        A client for whom far more waits than it can have allowed is let go.
+        """
         with self._changed:
             self._add(message)
+            is_flooded = self._waiting.cost_bytes > self._flood_bytes
+        if is_flooded:
+            self.close()
 
     def put_when_room(self, message: Message, *, timeout_s: float | None = None) -> bool:
         """Add a message, waiting while there is too much; false when it took too long."""
         with self._changed:
             has_room = self._changed.wait_for(
-                lambda: self._bytes < self._limit_bytes or self._is_closed, timeout_s
+                lambda: self._waiting.cost_bytes < self._limit_bytes or self._is_closed, timeout_s
             )
             if has_room:
                 self._add(message)
@@ -49,7 +60,6 @@ class Outbox:
         with self._changed:
             self._is_closed = True
             self._waiting.clear()
-            self._bytes = 0
             self._changed.notify_all()
         self._channel.hang_up()
 
@@ -64,8 +74,7 @@ class Outbox:
 
     def _add(self, message: Message) -> None:
         if not self._is_closed and not self._is_last:
-            self._waiting.append(message)
-            self._bytes += message.size_bytes
+            self._waiting.add(message)
             self._changed.notify_all()
 
     def _send(self) -> None:
@@ -80,7 +89,6 @@ class Outbox:
             self._changed.wait_for(lambda: self._waiting or self._is_closed or self._is_last)
             if not self._waiting:
                 return None
-            message = self._waiting.popleft()
-            self._bytes -= message.size_bytes
+            message = self._waiting.take()
             self._changed.notify_all()
             return message

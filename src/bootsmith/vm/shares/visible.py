@@ -12,14 +12,13 @@ from bootsmith.vm.shares.place import share_path
 
 _KIND = "fuse.sandboxfs"
 _TIMEOUT_S = 30.0
+_TABLE_MOST_BYTES = 1 << 20
 
 
 def require_visible(agent: Agent, shares: Sequence[Share]) -> None:
     """Raises ``VMError`` naming the places at which the guest shows nothing."""
-    table = b"".join(agent.read_file("/proc/mounts", timeout_s=_TIMEOUT_S)).decode(
-        "utf-8", "replace"
-    )
-    rows = [row.split(" ") for row in table.splitlines()]
+    table = agent.read_whole("/proc/mounts", most_bytes=_TABLE_MOST_BYTES, timeout_s=_TIMEOUT_S)
+    rows = [row.split(" ") for row in table.decode("utf-8", "replace").splitlines()]
     places = [row[1] for row in rows if len(row) > 2 and row[2] == _KIND]
     # One mount holds all; each share is bound from it.  A place may be listed under another name,
     # where a link leads to it.
