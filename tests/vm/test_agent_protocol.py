@@ -198,3 +198,30 @@ def test_a_wrong_answer_to_a_file_request(answer: str) -> None:
 
     with scripted_guest(script) as agent, pytest.raises(AgentError, match="file_read_data"):
         list(agent.read_file("a", timeout_s=20))
+
+
+def test_a_file_without_end_is_given_up() -> None:
+    """``/proc/mounts`` of a hostile guest: read by us, not by a user who knows what he asks for."""
+
+    def script(guest: ScriptedGuest) -> None:
+        number = guest.expect("file_read_request").id
+        for _ in range(100):
+            guest.send("file_read_data", number, data=bytes(64 << 10))
+        guest.send("file_read_done", guest.expect("file_read_request").id)
+
+    with scripted_guest(script) as agent:
+        with pytest.raises(AgentError, match="more than 1048576 bytes") as caught:
+            agent.read_whole("/proc/mounts", most_bytes=1 << 20, timeout_s=20)
+        assert caught.value.code == "too_large"
+        assert agent.read_whole("/other", most_bytes=1, timeout_s=20) == b""
+
+
+def test_output_without_end_is_given_up_and_the_command_killed() -> None:
+    def script(guest: ScriptedGuest) -> None:
+        number = guest.expect("exec_request").id
+        for _ in range(16):
+            guest.send("exec_output", number, stream="stderr", data=bytes(64 << 10))
+        assert guest.expect("exec_signal").payload == {"signal": 9}
+
+    with scripted_guest(script) as agent, pytest.raises(AgentError, match="of output"):
+        agent.exec(["yes"], most_bytes=1 << 16, timeout_s=20)

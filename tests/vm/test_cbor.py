@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bootsmith.errors import AgentError
-from bootsmith.vm.cbor import MAX_DEPTH, decode, encode
+from bootsmith.vm.cbor import MAX_DEPTH, Value, decode, encode
 
 _INTEGERS = st.integers(min_value=-(2**64), max_value=2**64 - 1)
 _LEAVES = st.none() | st.booleans() | _INTEGERS | st.binary() | st.text()
@@ -46,6 +46,8 @@ BAD = {
     "key is a number": b"\xa1\x01\x02",
     "text not UTF-8": b"\x61\xff",
     "text with a surrogate": b"\x63\xed\xa0\x80",
+    "empty arrays without number": b"\x9a" + (1 << 21).to_bytes(4, "big") + b"\x80" * (1 << 21),
+    "many arrays of many": b"\x83" + (b"\x99\xff\xff" + b"\xf6" * 0xFFFF) * 3,
     "too deep": b"\x81" * (MAX_DEPTH + 1) + b"\x01",
 }
 
@@ -55,6 +57,18 @@ def test_malformed(name: str) -> None:
     with pytest.raises(AgentError, match="malformed CBOR") as caught:
         decode(BAD[name])
     assert caught.value.code == "protocol"
+
+
+def test_as_many_items_as_a_command_may_have_words() -> None:
+    words: list[Value] = ["word"] * 100_000
+    assert decode(encode(words)) == words
+
+
+def test_an_error_does_not_repeat_all_that_a_guest_says() -> None:
+    key = encode("k" * (1 << 20))
+    with pytest.raises(AgentError) as caught:
+        decode(b"\xa2" + key + b"\x01" + key + b"\x02")
+    assert len(str(caught.value)) < 200
 
 
 def test_the_deepest_nesting() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from bootsmith.errors import AgentError
 from bootsmith.host.clock import Deadline
-from bootsmith.vm.flow import Credit, Inbox
+from bootsmith.vm.flow import Backlog, Credit, Inbox
 from bootsmith.vm.frame import Message
 
 SOON = Deadline.after(None)
@@ -70,6 +70,43 @@ def test_an_inbox_that_nobody_reads_is_given_up() -> None:
     with pytest.raises(AgentError, match="nobody has read") as caught:
         inbox.get(SOON)
     assert caught.value.code == "stalled"
+
+
+def output(data: bytes, *, stream: str = "stdout", number: int = 1) -> Message:
+    return Message("exec_output", number, {"stream": stream, "data": data}, len(data) + 40)
+
+
+def test_output_that_comes_byte_by_byte_is_joined_when_much_of_it_waits() -> None:
+    backlog = Backlog()
+    data = bytes(index % 251 for index in range(100_000))
+    for index in range(len(data)):
+        backlog.add(output(data[index : index + 1]))
+    assert len(backlog) < 200
+    assert backlog.cost_bytes < 2 * len(data)
+    taken = b"".join(backlog.take().data("data") for _ in range(len(backlog)))
+    assert taken == data
+    assert backlog.cost_bytes == 0
+
+
+def test_only_output_of_one_stream_of_one_command_is_joined() -> None:
+    backlog = Backlog()
+    messages = [message(1, number) for number in range(64)]
+    messages += [output(b"a"), output(b"b", stream="stderr"), output(b"c", number=2), message(1)]
+    messages += [output(b"d"), Message("exec_output", 1, {"stream": "stdout", "data": "text"}, 1)]
+    for one in messages:
+        backlog.add(one)
+    assert [backlog.take() for _ in range(len(backlog))] == messages
+
+
+def test_a_message_costs_what_it_takes_in_memory() -> None:
+    inbox = Inbox(limit_bytes=1 << 20, stall_timeout_s=0.05)
+    for number in range(10_000):
+        inbox.put(message(20, number))
+    taken = 0
+    with pytest.raises(AgentError, match="nobody has read"):
+        while inbox.get(SOON):
+            taken += 1
+    assert taken < 2_000
 
 
 def test_each_reader_of_a_failure_gets_an_exception_of_its_own() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from bootsmith.cli.sizes import size_text
+from bootsmith.model.plain_text import plain_text
 from bootsmith.sdk.library import DiskUse, StoredImage, Taken
 
 _HEAD = ("NAME", "ARCH", "BUILD ID", "SIZE", "ON DISK", "MADE", "")
@@ -24,10 +25,10 @@ def library_table(
             text.rjust(width) if column in _RIGHT else text.ljust(width)
             for column, (text, width) in enumerate(zip(row, widths, strict=True))
         )
-        yield _plain("  ".join(cells).rstrip())
+        yield _one_line("  ".join(cells).rstrip())
     for image in images:
         for problem in problems[image.build_id]:
-            yield _plain(f"{image.build_id}: {problem}")
+            yield _one_line(f"{image.build_id}: {problem}")
     count = "1 image" if len(images) == 1 else f"{len(images)} images"
     yield f"{count}, {size_text(total.allocated_bytes)} on disk"
 
@@ -69,16 +70,17 @@ def image_lines(found: Mapping[str, Any]) -> Iterator[str]:
         ("folder", found["folder"]),
     ):
         if value not in (None, ""):
-            yield _plain(f"{title:{width}} {value}")
+            yield _one_line(f"{title:{width}} {value}")
     for asset in found["assets"]:
         sizes = f"{size_text(asset['sizeBytes'])}, {size_text(asset['allocatedBytes'])} on disk"
         yield f"{asset['key']:{width}} {asset['name']}: {sizes}"
         yield f"{'':{width}} {asset['digest']}"
 
 
-def _plain(text: str) -> str:
-    """Manifests come from strangers: what they say must not control the terminal."""
-    return "".join(one if one.isprintable() else "�" for one in text)
+def _one_line(text: str) -> str:
+    """Manifests come from strangers: what they say must not control the terminal, nor look like
+    another line of the table."""
+    return plain_text(text).replace("\n", "\ufffd")
 
 
 def _rows(image: StoredImage, problems: Sequence[str]) -> Iterator[tuple[str, ...]]:

@@ -6,6 +6,7 @@ import json
 
 import click
 
+from bootsmith.model.plain_text import plain_text
 from bootsmith.sdk.machines import machines, now_s
 from bootsmith.vm.kept.record import Record, State
 
@@ -37,9 +38,9 @@ def _show(records: list[Record]) -> None:
     widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADER))]
     for row, record in zip(rows, [None, *records], strict=True):
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        click.echo("  ".join(cells).rstrip())
+        click.echo(plain_text("  ".join(cells).rstrip()))
         if record is not None and record.ending is not None:
-            click.echo(f"{'':10}{record.ending}")
+            click.echo(plain_text(f"{'':10}{record.ending}"))
 
 
 def _row(record: Record) -> tuple[str, ...]:

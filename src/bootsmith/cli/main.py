@@ -15,6 +15,7 @@ import click
 from bootsmith._version import __version__
 from bootsmith.errors import BootsmithError, BootTimeout, ConfigError, StepFailed
 from bootsmith.host.signals import Terminated, end_in_order
+from bootsmith.model.plain_text import plain_text
 
 _COMMANDS = {
     "attach": ("bootsmith.cli.attach", "Open a shell in a machine that runs."),
@@ -99,8 +100,8 @@ def _tell(error: BootsmithError) -> None:
         tail = error.console_tail
     if tail and tail.strip() not in str(error):
         click.echo(click.style("last output:", dim=True), err=True)
-        for line in tail.strip().splitlines():
+        for line in plain_text(tail).strip().splitlines():
             click.echo(f"  {line}", err=True)
-    click.echo(click.style("error: ", fg="red", bold=True) + str(error), err=True)
+    click.echo(click.style("error: ", fg="red", bold=True) + plain_text(str(error)), err=True)
     if error.hint:
-        click.echo(click.style("hint: ", fg="cyan") + error.hint, err=True)
+        click.echo(click.style("hint: ", fg="cyan") + plain_text(error.hint), err=True)

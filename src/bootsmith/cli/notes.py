@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import click
 
 from bootsmith.host.standard_streams import STDERR, is_terminal
+from bootsmith.model.plain_text import plain_text
 from bootsmith.model.reporter import Silent
 from bootsmith.sdk.vm import VM
 
@@ -25,11 +26,11 @@ class Notes(Silent):
     def warning(self, text: str) -> None:
         # A passing note may stand where the warning begins.
         start = _CLEAR_LINE if is_terminal(STDERR) else ""
-        click.echo(start + click.style("warning: ", fg="yellow") + text, err=True)
+        click.echo(start + click.style("warning: ", fg="yellow") + plain_text(text), err=True)
 
     def detail(self, text: str) -> None:
         if self._verbose:
-            click.echo(click.style(text, dim=True), err=True)
+            click.echo(click.style(plain_text(text), dim=True), err=True)
 
 
 @contextmanager

@@ -19,6 +19,8 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
+from bootsmith.model.plain_text import plain_text
+
 _MB = 1_000_000
 
 
@@ -124,5 +126,5 @@ def _size(size_bytes: int) -> str:
 
 
 def _plain(text: str) -> str:
-    """``text`` with nothing in it that rich would take for markup."""
-    return text.replace("[", r"\[")
+    """``text`` with nothing in it that rich would take for markup, or the terminal for orders."""
+    return plain_text(text).replace("[", r"\[")

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from bootsmith.cli.notes import Notes, note_if_long
+from bootsmith.model.plain_text import plain_text
 from bootsmith.sdk.image import Image
 from bootsmith.sdk.settings import default_image_folder
 
@@ -27,7 +28,7 @@ def command(image: Path | None, boot: bool, verbose: bool) -> None:
 
         with note_if_long():
             answer = try_image(opened.folder, reporter=Notes(verbose=verbose))
-        click.echo(f"{opened.folder}: {answer}")
+        click.echo(plain_text(f"{opened.folder}: {answer}"))
 
 
 def verify_image(folder: Path) -> Image:

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 
 from bootsmith.host.channel import Channel
+from bootsmith.model.plain_text import plain_text
 
 _KEPT_BYTES = 64 << 10
 _TAIL_LINES = 25
@@ -14,7 +15,6 @@ _PANIC = re.compile(rb"Kernel panic - not syncing: [^\r\n]*(?=[\r\n])")
 _COMPLAINT = re.compile(
     r"^bootsmith: (.+)\n.*Kernel panic - not syncing: Attempted to kill init", re.MULTILINE
 )
-_CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[()][A-Z0-9]|[\x00-\x08\x0b-\x1f\x7f]")
 
 
 class Console:
@@ -46,7 +46,7 @@ class Console:
         """The last lines, without terminal control sequences."""
         with self._lock:
             text = self._kept.decode("utf-8", "replace")
-        return "\n".join(_CONTROL.sub("", text.replace("\r\n", "\n")).splitlines()[-lines:])
+        return "\n".join(plain_text(text).split("\n")[-lines - 1 :]).rstrip("\n")
 
     def complaint(self) -> str | None:
         """What our own init said with its last breath, when that is what the kernel panicked at."""
@@ -83,5 +83,5 @@ class Console:
             found = _PANIC.search(self._kept, seam) if self.panic is None else None
             del self._kept[:-_KEPT_BYTES]
         if found is not None:
-            self.panic = found[0].decode("utf-8", "replace")
+            self.panic = plain_text(found[0].decode("utf-8", "replace"))
         return first or found is not None

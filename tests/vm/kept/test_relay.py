@@ -17,6 +17,7 @@ from bootsmith.host.channel import Channel
 from bootsmith.vm.agent import Agent
 from bootsmith.vm.execution import Command
 from bootsmith.vm.frame import MAX_FRAME_BYTES, FrameDecoder, Message
+from bootsmith.vm.kept import outbox as outbox_module
 from bootsmith.vm.kept import relay as relay_module
 from bootsmith.vm.kept.relay import Conversation, Relay
 from bootsmith.vm.line import Line
@@ -318,3 +319,23 @@ def test_what_is_under_way_is_sent_before_the_end() -> None:
         assert sum(len(message.data("data")) for message in printed) == 1 << 20
         assert received[-1].kind == "error"
         ours.close()
+
+
+def test_a_guest_that_floods_a_client_who_does_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Windows are the guest's to keep; one that does not fills the keeper's memory, once."""
+    monkeypatch.setattr(outbox_module, "FLOOD_BYTES", 4 << 20)
+
+    def script(guest: ScriptedGuest) -> None:
+        number = guest.expect("exec_request").id
+        for _ in range(200):
+            guest.send("exec_output", number, stream="stdout", data=bytes(64 << 10))
+        guest.expect("exec_signal")  # the client was let go, and its command killed
+        guest.send("exec_response", guest.expect("exec_request").id, exit_code=0)
+
+    with scripted_line(script, greet=True) as line, served(line.channel) as relay:
+        idle = client_of(relay)
+        idle.send(framed(envelope("exec_request", 1, cmd="yes", argv=[], stdout_window=1 << 20)))
+        with agent_of(relay) as agent:
+            line.player.join(0.5)
+            assert agent.exec(["true"], timeout_s=20).exit_code == 0
+        idle.close()

@@ -26,7 +26,6 @@ class Outbox:
     ) -> None:
         self._channel = channel
         self._limit_bytes = limit_bytes
-        self._flood_bytes = flood_bytes
         self._waiting = Backlog()
         self._is_closed = False
         self._is_last = False
@@ -41,7 +40,7 @@ class Outbox:
         """
         with self._changed:
             self._add(message)
-            is_flooded = self._waiting.cost_bytes > self._flood_bytes
+            is_flooded = self._waiting.cost_bytes > FLOOD_BYTES
         if is_flooded:
             self.close()
 
