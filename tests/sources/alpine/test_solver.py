@@ -161,6 +161,14 @@ def test_a_misspelt_package(store: Store) -> None:
     assert caught.value.hint == "did you mean openssh?"
 
 
+def test_misspelt_packages_are_told_together(store: Store) -> None:
+    apks = [apk(name="openssh"), apk(name="nodejs"), apk(name="a")]
+    with pytest.raises(PackageNotFound, match="no packages nodjs, openshh for") as caught:
+        chosen(store, apks, "openshh", "a", "!gone", "nodjs")
+    assert caught.value.causes == ("you asked for nodjs", "you asked for openshh")
+    assert caught.value.hint == "did you mean nodejs for nodjs, openssh for openshh?"
+
+
 def test_a_package_that_misses_something(store: Store) -> None:
     with pytest.raises(ResolveError) as caught:
         chosen(store, [apk(name="a", depends="b"), apk(name="b", depends="so:gone")], "a")

@@ -266,6 +266,13 @@ REFUSALS: dict[str, tuple[Mapping[str, str], str, type[ResolveError], str, str]]
         "there is no package helo for amd64 in debian stable",
         "you asked for helo",
     ),
+    "unknown packages are told together": (
+        {"hello": ""},
+        "helo hello nowhere",
+        PackageNotFound,
+        "there are no packages helo, nowhere for amd64 in debian stable",
+        "you asked for nowhere",
+    ),
     "an unknown version": (
         {"a=1.2": ""},
         "a=3",

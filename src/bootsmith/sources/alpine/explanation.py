@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from bootsmith.errors import PackageNotFound, ResolveError, VersionConflict
 from bootsmith.sources.alpine.dependency import Dependency
 from bootsmith.sources.alpine.preference import is_pinned_right, may_be_taken_unasked
 from bootsmith.sources.alpine.search_state import Demand, SearchState, Trigger
 from bootsmith.sources.alpine.universe import Universe
+from bootsmith.sources.suggestion import did_you_mean
 
 
 def unknown_tag(universe: Universe, dependency: Dependency) -> ResolveError:
@@ -16,6 +19,17 @@ def unknown_tag(universe: Universe, dependency: Dependency) -> ResolveError:
         f"no repository has the tag @{dependency.tag}",
         causes=(f"you asked for {dependency}",),
         hint=f"the tags are: {tags}" if tags else "add a repository as '@tag address'",
+    )
+
+
+def absent(universe: Universe, asked: Sequence[Dependency]) -> PackageNotFound:
+    """Nothing has the names that are asked for."""
+    names = sorted({dependency.name for dependency in asked})
+    none_of = "there is no package" if len(names) == 1 else "there are no packages"
+    return PackageNotFound(
+        f"{none_of} {', '.join(names)} for {universe.arch} in {_searched(universe)}",
+        causes=tuple(f"you asked for {dependency}" for dependency in asked),
+        hint=_did_you_mean(universe, *names),
     )
 
 
@@ -70,8 +84,6 @@ def _searched(universe: Universe) -> str:
     return ", ".join(str(one.repository) for one in universe.repositories)
 
 
-def _did_you_mean(universe: Universe, name: str) -> str:
-    similar = universe.similar(name)
-    if similar:
-        return f"did you mean {' or '.join(similar)}?"
-    return "check the name, the branch and the repositories"
+def _did_you_mean(universe: Universe, *names: str) -> str:
+    similar = {name: universe.similar(name) for name in names}
+    return did_you_mean(similar, otherwise="check the name, the branch and the repositories")

@@ -75,9 +75,10 @@ def _fetch(repository: Repository, arch: str, fetcher: IndexFetcher, url: str) -
             message = f"the repository {repository} has no index for {arch}: {error}"
             hint = "check the branch, the repository's name and the architecture"
         else:
-            message = f"the index of {repository} cannot be had: {error}"
+            message = str(error)
             hint = (
-                f"name another mirror ({ENVIRONMENT}), or build from Debian: --preset debian"
+                f"name another mirror (--mirror, ${ENVIRONMENT}), or build from Debian: "
+                "--preset debian"
                 if repository.mirror == ALPINE
                 else "check the address, or leave the repository out"
             )

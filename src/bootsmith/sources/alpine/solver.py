@@ -19,7 +19,7 @@ from heapq import heappop, heappush
 
 from bootsmith.errors import ResolveError
 from bootsmith.sources.alpine.dependency import Dependency
-from bootsmith.sources.alpine.explanation import too_hard, unknown_tag, unmet
+from bootsmith.sources.alpine.explanation import absent, too_hard, unknown_tag, unmet
 from bootsmith.sources.alpine.install_order import install_order
 from bootsmith.sources.alpine.package import ApkPackage
 from bootsmith.sources.alpine.preference import best_first, is_pinned_right
@@ -62,6 +62,9 @@ def solve(universe: Universe, world: Sequence[Dependency]) -> Solution:
     for dependency in world:
         if dependency.tag is not None and dependency.tag not in universe.tags:
             raise unknown_tag(universe, dependency)
+    wanted = [one for one in world if not one.is_conflict]
+    if unknown := [one for one in wanted if not universe.providers(one.name)]:
+        raise absent(universe, unknown)
     state = _Search(universe, world).run()
     packages = install_order(universe, world, state.standing)
     return Solution(

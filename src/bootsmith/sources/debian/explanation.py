@@ -10,15 +10,18 @@ from bootsmith.sources.debian.package import DebianPackage
 from bootsmith.sources.debian.relation import Relation
 from bootsmith.sources.debian.request import Item
 from bootsmith.sources.debian.universe import Universe
+from bootsmith.sources.suggestion import did_you_mean
 
 
-def no_such_package(universe: Universe, item: Item) -> PackageNotFound:
-    """A name asked for is neither a package nor provided by one."""
+def no_such_packages(universe: Universe, items: Sequence[Item]) -> PackageNotFound:
+    """Names asked for are neither packages nor provided by any."""
+    names = sorted({item.name for item in items})
+    none_of = "there is no package" if len(names) == 1 else "there are no packages"
     searched = ", ".join(str(suite.repository) for suite in universe.suites)
     return PackageNotFound(
-        f"there is no package {item.name} for {universe.arch} in {searched}",
-        causes=(f"you asked for {item}",),
-        hint=_did_you_mean(universe, item.name),
+        f"{none_of} {', '.join(names)} for {universe.arch} in {searched}",
+        causes=tuple(f"you asked for {item}" for item in items),
+        hint=_did_you_mean(universe, *names),
     )
 
 
@@ -98,8 +101,6 @@ def unmet(
     )
 
 
-def _did_you_mean(universe: Universe, name: str) -> str:
-    similar = universe.similar(name)
-    if similar:
-        return f"did you mean {' or '.join(similar)}?"
-    return "check the name, the suite and its components"
+def _did_you_mean(universe: Universe, *names: str) -> str:
+    similar = {name: universe.similar(name) for name in names}
+    return did_you_mean(similar, otherwise="check the name, the suite and its components")

@@ -19,7 +19,7 @@ from typing import TypeAlias
 from bootsmith.errors import ResolveError
 from bootsmith.sources.debian.explanation import (
     ambiguous_virtual,
-    no_such_package,
+    no_such_packages,
     no_such_version,
     two_versions,
     unmet,
@@ -53,6 +53,8 @@ def solve(universe: Universe, request: Request) -> Solution:
     """
     excluded = frozenset(item.name for item in request.items if item.is_exclusion)
     items = [item for item in request.items if not item.is_exclusion]
+    if absent := [item for item in items if not _is_known(universe, item.name)]:
+        raise no_such_packages(universe, absent)
     universe = universe.pinned(_pins(universe, items))
     asked = sorted({requested_package(universe, item).name for item in items})
     essential = [] if request.base is BaseSet.NOTHING else universe.essential()
@@ -92,10 +94,14 @@ def requested_package(universe: Universe, item: Item) -> DebianPackage:
         raise no_such_version(item, versions)
     providers = universe.providers(item.name) if item.is_plain else ()
     if not providers:
-        raise no_such_package(universe, item)
+        raise no_such_packages(universe, [item])
     if len(providers) > 1:
         raise ambiguous_virtual(item, providers)
     return providers[0]
+
+
+def _is_known(universe: Universe, name: str) -> bool:
+    return bool(universe.versions(name) or universe.providers(name))
 
 
 def _pins(universe: Universe, items: Sequence[Item]) -> list[DebianPackage]:
