@@ -11,6 +11,7 @@ import pytest
 from bootsmith.errors import ImageError, IntegrityError
 from bootsmith.model.digest import Descriptor, Digest
 from bootsmith.store.blobs import Store
+from tests.support.ordinary_user import ordinary_user
 
 
 def content(store: Store, digest: Digest) -> bytes:
@@ -119,6 +120,21 @@ def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
     assert blobs.remove_leftovers() == 1
     assert mine.exists()
     assert not dead.exists()
+
+
+def test_a_store_that_may_not_be_used() -> None:
+    """A folder whose parent may not be entered, as root's home is to others."""
+    code = """
+from pathlib import Path
+from bootsmith.store.blobs import Store
+blobs = Store(Path("/root/store")).blobs
+blobs.remove_leftovers()
+blobs.staging_path()
+"""
+    with ordinary_user("bootsmith-store") as user:
+        last = user.run(code).stderr.splitlines()[-1]
+    assert last.startswith("bootsmith.errors.HostError: cannot "), last
+    assert last.endswith("Permission denied"), last
 
 
 def test_more_blobs_than_open_files(tmp_path: Path) -> None:

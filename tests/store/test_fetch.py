@@ -14,6 +14,7 @@ from bootsmith.store.blobs import Store
 from bootsmith.store.fetch import Fetcher, UnnamedBlob
 from tests.support.http_server import Fault, serve
 
+NOWHERE = "http://127.0.0.1:9"
 DATA = bytes(range(256)) * 4096
 
 
@@ -240,3 +241,19 @@ def test_an_unnamed_file_of_two_halves_is_fetched_whole_once(tmp_path: Path) -> 
         fetcher(tmp_path, reporter).take_in([wanted])
         assert server.paths() == ["a.apk", "a.apk"]
     assert len(admitted) == len(reporter.warnings) == 1
+
+
+@pytest.mark.parametrize(
+    ("proxy", "why"), [("", "Connection refused"), (NOWHERE, "the proxy does not answer: ")]
+)
+def test_a_server_that_is_not_there_is_told_in_the_systems_words(
+    proxy: str, why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", proxy)
+    monkeypatch.setenv("no_proxy", "")
+    with pytest.raises(FetchError) as caught:
+        HttpClient().read(f"{NOWHERE}/x")
+    said = str(caught.value)
+    assert said.startswith(f"{NOWHERE}/x cannot be reached: {why}")
+    assert said.endswith("Connection refused")
+    assert "HTTPConnection" not in said

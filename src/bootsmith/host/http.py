@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import urllib3
-from urllib3.exceptions import HTTPError, SSLError
+from urllib3.exceptions import HTTPError, ProxyError, SSLError
 from urllib3.util import Timeout
 
 from bootsmith.errors import AuthError, FetchError, IntegrityError
@@ -145,11 +145,21 @@ def _unreachable(url: str, error: HTTPError) -> FetchError:
             hint="set SSL_CERT_FILE if a proxy with its own certificate authority is in the way",
         )
     return FetchError(
-        f"{url} cannot be reached: {cause}",
+        f"{url} cannot be reached: {_in_short(cause)}",
         url=url,
         retryable=True,
         hint="check the network, the address and the proxy settings",
     )
+
+
+def _in_short(error: BaseException | None) -> str:
+    """What the system said at the bottom of urllib3's errors, and whether a proxy was asked."""
+    if isinstance(error, ProxyError):
+        return f"the proxy does not answer: {_in_short(error.original_error)}"
+    reason = error.__cause__ if error is not None else None
+    if isinstance(reason, OSError) and reason.strerror:
+        return reason.strerror
+    return str(error)
 
 
 def _file_answer(url: str) -> Answer:

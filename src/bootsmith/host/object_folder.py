@@ -105,12 +105,19 @@ class ObjectFolder:
                 yield Digest.sha256(path.name)
 
     def remove_leftovers(self) -> int:
-        """Remove what killed processes left in the staging folder; tells how many files."""
+        """Remove what killed processes left in the staging folder; tells how many files.
+
+        Raises ``HostError`` when the folder may not be used.
+        """
+        staging = self._root / "staging"
         removed = 0
-        for path in (self._root / "staging").glob("*-*-*"):
-            if not _is_running(int(path.name.partition("-")[0])):
-                path.unlink(missing_ok=True)
-                removed += 1
+        try:
+            for path in staging.glob("*-*-*"):
+                if not _is_running(int(path.name.partition("-")[0])):
+                    path.unlink(missing_ok=True)
+                    removed += 1
+        except OSError as error:
+            raise host_error(error, "clean up", staging) from error
         return removed
 
 
