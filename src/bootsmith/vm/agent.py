@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 
 from bootsmith.errors import AgentError
 from bootsmith.host.channel import Channel
@@ -12,6 +12,7 @@ from bootsmith.vm.execution import Command, ExecResult, RunningCommand, Stream
 from bootsmith.vm.line import Exchange, Line
 
 _FILE_CHUNK_BYTES = 256 << 10
+_FILE_FAILURES = {"file_read_failed", "file_write_failed", "file_delete_failed"}
 
 Sink = Callable[[bytes], object]
 
@@ -82,10 +83,11 @@ class Agent:
         try:
             request = _located(path, cwd) | {"chunk_size": _FILE_CHUNK_BYTES}
             exchange.send("file_read_request", request)
-            while (message := exchange.receive(deadline)).kind != "file_read_done":
-                if message.kind != "file_read_data":
-                    raise _unexpected(message.kind, "file_read_data")
-                yield message.data("data")
+            with _naming(path):
+                while (message := exchange.receive(deadline)).kind != "file_read_done":
+                    if message.kind != "file_read_data":
+                        raise _unexpected(message.kind, "file_read_data")
+                    yield message.data("data")
         finally:
             exchange.close()
 
@@ -121,7 +123,8 @@ class Agent:
             for chunk in (data,) if isinstance(data, bytes) else data:
                 _send_pieces(exchange, chunk)
             exchange.send("file_write_data", {"data": b"", "eof": True})
-            _expect(exchange, "file_write_done", deadline)
+            with _naming(path):
+                _expect(exchange, "file_write_done", deadline)
         finally:
             exchange.close()
 
@@ -142,7 +145,8 @@ class Agent:
         try:
             request = _located(path, cwd) | {"force": missing_ok, "recursive": recursive}
             exchange.send("file_delete_request", request)
-            _expect(exchange, "file_delete_done", Deadline.after(timeout_s))
+            with _naming(path):
+                _expect(exchange, "file_delete_done", Deadline.after(timeout_s))
         finally:
             exchange.close()
 
@@ -192,6 +196,17 @@ class _Collected:
 
 def _located(path: str, cwd: str | None) -> dict[str, str | bool | int]:
     return {"path": path} if cwd is None else {"path": path, "cwd": cwd}
+
+
+@contextlib.contextmanager
+def _naming(path: str) -> Iterator[None]:
+    """The guest says why it cannot work on a file, but not on which."""
+    try:
+        yield
+    except AgentError as error:
+        if error.code not in _FILE_FAILURES:
+            raise
+        raise AgentError(f"{path}: {error}", code=error.code, hint=error.hint) from error
 
 
 def _send_pieces(exchange: Exchange, chunk: bytes) -> None:

@@ -106,9 +106,10 @@ class RunningCommand:
         command has not ended after ``timeout_s``.
         """
         deadline = Deadline.after(timeout_s)
+        late = f"the command has not ended after {timeout_s:g} s" if timeout_s is not None else ""
         try:
             while self.result is None:
-                message = self._exchange.receive(deadline)
+                message = self._exchange.receive(deadline, late=late)
                 match message.kind:
                     case "exec_output":
                         stream, data = self._account(message.text("stream"), message.data("data"))

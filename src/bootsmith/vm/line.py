@@ -163,15 +163,17 @@ class Exchange:
         """Send a message under this id.  Raises ``AgentError`` when the agent is gone."""
         self._line.send(Message(kind, self.id, payload))
 
-    def receive(self, deadline: Deadline) -> Message:
+    def receive(
+        self, deadline: Deadline, *, late: str = "the guest did not answer in time"
+    ) -> Message:
         """The next message of the guest.
 
-        Raises ``AgentError`` when the guest answers with an error or is gone, ``VMError`` when
-        nothing comes before the deadline.
+        Raises ``AgentError`` when the guest answers with an error or is gone, ``VMError`` that
+        says ``late`` when nothing comes before the deadline.
         """
         message = self._inbox.get(deadline)
         if message is None:
-            raise VMError("the guest did not answer in time", hint="raise the timeout")
+            raise VMError(late, hint="raise the timeout")
         if message.kind == "error":
             raise AgentError(message.text("message"), code=message.text("code"))
         return message
