@@ -50,6 +50,11 @@ __all__ = [
 ]
 
 
+def __dir__() -> list[str]:
+    """The public names, for completion and ``help``: until they are used they are not here."""
+    return __all__
+
+
 def __getattr__(name: str) -> object:
     """The public names, each imported when it is first used: starting quickly is a feature."""
     if name not in _HOMES:

@@ -76,6 +76,9 @@ class AttachedVM(Guest):
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def __repr__(self) -> str:
+        return f"<AttachedVM {self.name or self.id!r}>"
+
     def _agent(self) -> Agent:
         return self.machine.agent
 

@@ -65,6 +65,9 @@ class Library:
         self._intake = Intake(shelf=self._shelf, check=_problems)
         self._removal = Removal(shelf=self._shelf)
 
+    def __repr__(self) -> str:
+        return f"Library({str(self.root)!r})"
+
     def images(self) -> tuple[StoredImage, ...]:
         """Every image with its names and sizes, by name; damaged ones say what is wrong."""
         return tuple(stored_images(self._shelf))

@@ -224,6 +224,10 @@ class VM(Guest):
         else:
             self.stop()
 
+    def __repr__(self) -> str:
+        state = "not running" if self._machine is None else "running"
+        return f"<VM of {str(self.files.rootfs.parent)!r}, {state}>"
+
     def _running(self) -> RunningMachine:
         machine = self._machine
         if machine is None:

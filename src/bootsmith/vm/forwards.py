@@ -58,6 +58,9 @@ class Forward:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def __repr__(self) -> str:
+        return f"<Forward of 127.0.0.1:{self.host_port} to port {self.guest_port} of the guest>"
+
     def _take(self) -> None:
         while (client := self._listener.accept()) is not None:
             stream = _Stream(self._line, client, self.guest_port, on_end=self._forget)
