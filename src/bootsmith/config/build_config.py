@@ -103,7 +103,7 @@ class PostBuildConfig(Part):
 
 
 class ContainerConfig(Part):
-    """The build environment that another builder would use; carried out by a later issue."""
+    """The build environment that another builder would use; bootsmith has a sandbox of its own."""
 
     force: Flag = False
     """Run commands in a container even where that is not needed."""
@@ -120,7 +120,7 @@ class FileConfig(Part):
     """Where in the guest."""
     content: Text
     """What is in it."""
-    mode: Mode = 0o644
+    mode: Mode = Field(default=0o644, json_schema_extra={"default": "0644"})
     """Octal digits in quotes, as chmod takes them."""
     owner: Annotated[
         str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*(:[A-Za-z0-9_][\w.-]*)?$")
