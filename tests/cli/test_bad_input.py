@@ -198,7 +198,7 @@ def test_an_output_that_is_a_file(archive: Archive) -> None:
         (["exec", "/nonexistent", "--", "true"], 1, "bootsmith build"),
         (["exec", "/nonexistent"], 2, "after --"),
         (["verify", "/nonexistent"], 1, "bootsmith build"),
-        (["nothing"], 2, "No such command"),
+        (["nothing"], 2, "there is no command"),
     ],
 )
 def test_usage_and_absent_files(words: list[str], status: int, says: str) -> None:

@@ -52,6 +52,8 @@ def test_a_command_in_the_wrong_place(words: tuple[str, ...], advice: str) -> No
         ("--mount", ":/work"),
         ("--mount", "./a:b"),
         ("--memory", "63"),
+        ("--memory", "63M"),
+        ("--memory", "2 G"),
         ("--cpus", "0"),
         ("--env", "=x"),
         ("--env", "x"),
@@ -79,6 +81,11 @@ def options_of(*words: str) -> VMOptions:
 
 def test_the_defaults_are_those_of_the_library() -> None:
     assert options_of() == VMOptions()
+
+
+@pytest.mark.parametrize(("word", "mib"), [("64", 64), ("512M", 512), ("2g", 2048)])
+def test_memory(word: str, mib: int) -> None:
+    assert options_of("--memory", word).memory_mib == mib
 
 
 def test_values() -> None:

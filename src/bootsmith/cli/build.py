@@ -26,10 +26,10 @@ from bootsmith.sdk.settings import DEFAULT_OUTPUT
 @click.option(
     "--preset",
     type=click.Choice(preset_names()),
-    help=f"A config that comes along ({DEFAULT_PRESET}).",
+    help=f"A config that comes along; by default {DEFAULT_PRESET}.",
 )
 @click.option(
-    "--include", multiple=True, metavar="PACKAGES", help="More packages, parted by commas."
+    "--include", multiple=True, metavar="PACKAGES", help="More packages, separated by commas."
 )
 @click.option(
     "--output", "-o", type=click.Path(path_type=Path),
@@ -68,6 +68,7 @@ from bootsmith.sdk.settings import DEFAULT_OUTPUT
               help="Check an image instead of building one.")  # fmt: skip
 @click.option("--quiet", "-q", is_flag=True, help="Print only warnings and errors.")
 @click.option("--verbose", "-v", is_flag=True, help="Print what scripts print, and more.")
+@click.argument("stray", nargs=-1, metavar="")
 def command(
     config_path: Path | None,
     preset: str | None,
@@ -88,6 +89,7 @@ def command(
     verify_path: Path | None,
     quiet: bool,
     verbose: bool,
+    stray: tuple[str, ...],
 ) -> int:
     """Build an image: kernel, initramfs, root file system, manifest and lock.
 
@@ -98,6 +100,9 @@ def command(
     bootsmith build --config my.json --locked
     bootsmith build --include python3 --test 'python3 --version'
     """
+    if stray:
+        option = "--preset" if stray[0] in preset_names() else "--config"
+        raise click.UsageError(f"{stray[0]!r} stands alone: did you mean {option} {stray[0]}?")
     if init_config:
         click.echo(preset_text(preset or DEFAULT_PRESET), nl=False)
         return 0
@@ -109,7 +114,7 @@ def command(
     options = BuildOptions(
         preset=preset,
         arch=arch,
-        include=tuple(name for names in include for name in names.split(",") if name),
+        include=tuple(name for names in include for name in names.replace(",", " ").split()),
         mirror=mirror,
         lock_path=lock_path or (_former_lock(output, tags) if locked else None),
         offline=offline,

@@ -16,7 +16,7 @@ def command() -> None:
     """The programs that run inside a guest."""
 
 
-@command.command("build")
+@command.command("build", short_help="Make the guest agent again from its sources.")
 @click.option("--arch", metavar="ARCH", help="x86_64 or aarch64; by default this machine's.")
 @click.option(
     "--output", "-o", type=click.Path(path_type=Path, dir_okay=False), default="bootsmith-guest",

@@ -49,7 +49,7 @@ def list_images(verify: bool, as_json: bool) -> int:
     return 1 if any(problems.values()) else 0
 
 
-@command.command("import")
+@command.command("import", short_help="Take in an image: a folder, or an archive of one.")
 @click.argument("source", type=click.Path(path_type=Path))
 @click.option("--tag", "tags", multiple=True, metavar="NAME[:TAG]", help="Call it so.")
 @click.option(
@@ -111,7 +111,7 @@ def remove(selectors: tuple[str, ...], force: bool, arch: str | None) -> None:
         _tell_removed(library.remove(selector, arch=arch, force=force))
 
 
-@command.command("prune")
+@command.command("prune", short_help="Remove images without a name, and leftovers.")
 @click.option("--dry-run", "-n", is_flag=True, help="Only tell what would be removed.")
 def prune(dry_run: bool) -> None:
     """Remove images without a name, and what interrupted commands left behind."""
@@ -121,7 +121,7 @@ def prune(dry_run: bool) -> None:
         click.echo("every image has a name")
 
 
-@command.command("export")
+@command.command("export", short_help="Write an image to a folder or an archive.")
 @click.argument("selector")
 @click.argument("target", type=click.Path(path_type=Path))
 @_ARCH
@@ -136,7 +136,7 @@ def export(selector: str, target: Path, arch: str | None, link: bool) -> None:
     click.echo(f"{target}: build id {image.build_id}")
 
 
-@command.command("pull")
+@command.command("pull", short_help="Fetch an image from a registry, check it, take it in.")
 @click.argument("name", metavar="NAME[:TAG]|BUILD_ID")
 @click.option("--registry", metavar="FILE|URL", help="Where to look; by default Gondolin's own.")
 @_ARCH

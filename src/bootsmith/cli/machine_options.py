@@ -16,6 +16,7 @@ from bootsmith.sdk.vm_options import Acceleration, RootfsMode, VMOptions
 from bootsmith.vm.machine import Share
 
 _SIZE = re.compile(r"(\d+)([KMGT])(?:i?B)?", re.IGNORECASE)
+_LEAST_MEMORY_MIB = 64
 _UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
 
@@ -36,6 +37,14 @@ def _size_bytes(text: str) -> int:
     return int(found[1]) * _UNITS[found[2].upper()]
 
 
+def _memory_mib(text: str) -> int:
+    """A number alone counts MiB."""
+    size_mib = int(text) if re.fullmatch(r"[0-9]+", text) else _size_bytes(text) >> 20
+    if size_mib < _LEAST_MEMORY_MIB:
+        raise click.BadParameter(f"{text!r} is less than {_LEAST_MEMORY_MIB} MiB")
+    return size_mib
+
+
 def _mount(text: str) -> Share:
     """The guest's path is what begins with the last ``:/``."""
     host, colon, guest = text.removesuffix(":ro").rpartition(":/")
@@ -49,13 +58,14 @@ _OPTIONS = (
         "--mount", "-m", "mounts", multiple=True, type=_mount, metavar="HOST:GUEST[:ro]",
         help="Show a folder of this machine in the guest.",
     ),
-    click.option("--cpus", type=click.IntRange(1, 255), help="Processors; by default 2, and 1 "
-        "under emulation."),
+    click.option("--cpus", type=click.IntRange(1, 255), metavar="N",
+        help="Processors; by default 2, and 1 under emulation."),
     click.option(
-        "--memory", "memory_mib", type=click.IntRange(64), default=1024, show_default=True,
-        metavar="MIB", help="Memory.",
+        "--memory", "memory_mib", type=_memory_mib, default="1024", show_default=True,
+        metavar="SIZE", help="Memory, as in 512M or 2G; a number alone counts MiB.",
     ),
-    click.option("--network/--no-network", default=True, help="Let the guest reach out (on)."),
+    click.option("--network/--no-network", default=True, show_default=True,
+        help="Let the guest reach out."),
     click.option(
         "--accel", "acceleration", type=click.Choice(get_args(Acceleration)), default="auto",
         show_default=True,

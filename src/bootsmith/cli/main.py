@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import sys
+from difflib import get_close_matches
 from importlib import import_module
 
 import click
@@ -52,6 +53,16 @@ class _LazyGroup(click.Group):
         assert isinstance(command, click.Command)
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        word = args[0]
+        if word not in _COMMANDS and not word.startswith("-"):
+            similar = get_close_matches(word, _COMMANDS)
+            advice = f": did you mean {' or '.join(similar)}?" if similar else ""
+            raise click.UsageError(f"there is no command {word!r}{advice}", ctx=ctx)
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """From the table above: help must not import every command."""
         with formatter.section("Commands"):
@@ -79,8 +90,11 @@ def main() -> None:
             sys.exit(cause.exit_code)
         click.echo("interrupted", err=True)
         sys.exit(_INTERRUPTED)
-    except click.ClickException as error:
+    except click.exceptions.NoArgsIsHelpError as error:
         error.show()
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        _tell_usage(error)
         sys.exit(error.exit_code)
     except BootsmithError as error:
         _tell(error)
@@ -90,6 +104,15 @@ def main() -> None:
         sys.stderr.close()
         sys.exit(_FAILED)
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def _tell_usage(error: click.ClickException) -> None:
+    """click's own mistakes look like all others."""
+    message = error.format_message().removesuffix(".")
+    _print_error(f"{message[:1].lower()}{message[1:]}")
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    if context is not None:
+        _print_hint(f"see: {context.command_path} --help")
 
 
 def _tell(error: BootsmithError) -> None:
@@ -102,6 +125,14 @@ def _tell(error: BootsmithError) -> None:
         click.echo(click.style("last output:", dim=True), err=True)
         for line in plain_text(tail).strip().splitlines():
             click.echo(f"  {line}", err=True)
-    click.echo(click.style("error: ", fg="red", bold=True) + plain_text(str(error)), err=True)
+    _print_error(str(error))
     if error.hint:
-        click.echo(click.style("hint: ", fg="cyan") + plain_text(error.hint), err=True)
+        _print_hint(error.hint)
+
+
+def _print_error(text: str) -> None:
+    click.echo(click.style("error: ", fg="red", bold=True) + plain_text(text), err=True)
+
+
+def _print_hint(text: str) -> None:
+    click.echo(click.style("hint: ", fg="cyan") + plain_text(text), err=True)

@@ -76,14 +76,15 @@ class TerminalReporter:
             # Transfers may overlap, as those of several indexes do: one bar counts them all.
             if self._progress is None:
                 self._progress = _progress_bar(self._console)
-                self._task = self._progress.add_task("", total=0)
+                self._task = self._progress.add_task("", total=None)
                 self._blobs = self._size_bytes = 0
                 self._progress.start()
             self._under_way += 1
             self._blobs += blobs
             self._size_bytes += size_bytes
+            # Nobody knows how long an index is: the bar then shows that something arrives.
             self._progress.update(
-                self._task, description=_files(self._blobs), total=self._size_bytes
+                self._task, description=_files(self._blobs), total=self._size_bytes or None
             )
 
     def transferred(self, size_bytes: int) -> None:

@@ -9,7 +9,7 @@ import click
 from bootsmith.cli.notes import Notes, note_if_long
 from bootsmith.model.plain_text import plain_text
 from bootsmith.sdk.image import Image
-from bootsmith.sdk.settings import default_image_folder
+from bootsmith.sdk.settings import existing_default_folder
 
 
 @click.command()
@@ -19,10 +19,14 @@ from bootsmith.sdk.settings import default_image_folder
 def command(image: Path | None, boot: bool, verbose: bool) -> None:
     """Check IMAGE: every checksum, the build id, the kernel and the root file system.
 
-    IMAGE is a folder; by default $BOOTSMITH_GUEST_DIR, $GONDOLIN_GUEST_DIR or
-    ./bootsmith-image.
+    \b
+    bootsmith verify ./my-assets
+    bootsmith verify --boot tools:1.0
+
+    IMAGE is a folder, a build id or a name; by default $BOOTSMITH_GUEST_DIR,
+    $GONDOLIN_GUEST_DIR or ./bootsmith-image.
     """
-    opened = verify_image(image or default_image_folder())
+    opened = verify_image(image or existing_default_folder())
     if boot:
         from bootsmith.sdk.trial import try_image  # most checks boot nothing
 

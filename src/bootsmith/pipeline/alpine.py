@@ -131,7 +131,7 @@ class Alpine:
         store = self._bench.store
         missing = [one for one in chosen if known_apk(one.package, store=store) is None]
         if missing:
-            self._bench.reporter.stage(f"Fetching {len(missing)} packages")
+            self._bench.reporter.stage(f"Fetching {len(missing)} of {len(chosen)} packages")
         self._bench.fetcher.take_in(map(self._unnamed, missing))
         found = [known_apk(one.package, store=store) for one in chosen]
         return [one for one in found if one is not None]

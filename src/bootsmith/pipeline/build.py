@@ -128,9 +128,10 @@ def _tell_unsigned(lock: Lock, bench: Workbench) -> None:
 
 def _fetch(lock: Lock, distribution: Distribution, bench: Workbench) -> None:
     """Have every input in the store; no mirror is looked for when all are."""
-    missing = [one for one in lock.blobs() if not bench.store.has(one.digest)]
+    wanted = list(lock.blobs())
+    missing = [one for one in wanted if not bench.store.has(one.digest)]
     if missing:
-        bench.reporter.stage(f"Fetching {len(missing)} packages")
+        bench.reporter.stage(f"Fetching {len(missing)} of {len(wanted)} packages")
         bench.fetcher.fetch(map(distribution.remote, missing))
 
 

@@ -203,7 +203,7 @@ def _read_config(path: Path) -> dict[str, Any]:
     try:
         text = read_whole(path, most_bytes=16 << 20).decode("utf-8-sig")
     except HostError as error:
-        raise ConfigError(str(error), hint="check the path given to --config") from error
+        raise ConfigError(str(error), hint="check the path of the config") from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path} is not UTF-8 text") from error
     return parse_text(text, origin=str(path))

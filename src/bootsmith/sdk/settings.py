@@ -17,9 +17,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from bootsmith.errors import ConfigError
+from bootsmith.errors import ConfigError, ImageNotFound
 from bootsmith.host.environment import environment, home_folder
 from bootsmith.host.files import user_path
+from bootsmith.host.paths import is_folder
 
 _LATEST_S = 15_032_385_535  # 34 bits from 1901 on: the last second of an ext4 inode
 _GONDOLINS_REGISTRY = (
@@ -58,9 +59,19 @@ def image_registry(named: str | None = None) -> str:
     return named if "://" in named else user_path(named).as_uri()
 
 
-def default_image_folder() -> Path:
-    """The image that is meant when none is named."""
-    return next(image_folders())
+def existing_default_folder() -> Path:
+    """The folder of the image that is meant when none is named.
+
+    Raises ``ImageNotFound`` when there is no such folder.
+    """
+    folder = next(image_folders())
+    if not is_folder(folder):
+        raise ImageNotFound(
+            f"no image is named, and there is no folder {folder} here",
+            selector=str(folder),
+            hint="make one with: bootsmith build; or name one that bootsmith image ls shows",
+        )
+    return folder
 
 
 def image_folders() -> Iterator[Path]:

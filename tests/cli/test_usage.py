@@ -1,0 +1,48 @@
+"""What somebody reads who has mistyped, or has nothing yet."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.debian_images import bootsmith
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("bulid",), "there is no command 'bulid': did you mean build?"),
+        (("frobnicate",), "there is no command 'frobnicate'"),
+        (("exec", "--memroy", "1", "--", "true"), "no such option '--memroy'"),
+        (("exec", "--memory", "20", "--", "true"), "'20' is less than 64 MiB"),
+        (("stop",), "missing argument 'ID...'"),
+        (("build", "my.json"), "'my.json' stands alone: did you mean --config my.json?"),
+        (("build", "debian"), "'debian' stands alone: did you mean --preset debian?"),
+    ],
+)
+def test_wrong_usage_is_one_sentence_and_where_to_look(words: tuple[str, ...], said: str) -> None:
+    done = bootsmith(*words)
+    first, last = done.stderr.decode().splitlines()
+    assert done.returncode == 2
+    assert first.startswith("error: ")
+    assert said in first
+    assert last.startswith("hint: see: bootsmith ")
+    assert last.endswith(" --help")
+
+
+@pytest.mark.parametrize("words", [("exec", "--", "true"), ("bash",), ("verify",)])
+def test_without_any_image_one_is_told_how_to_make_it(
+    words: tuple[str, ...], tmp_path: Path
+) -> None:
+    done = bootsmith(*words, cwd=tmp_path, env={"BOOTSMITH_GUEST_DIR": ""})
+    assert done.returncode == 1
+    assert done.stderr.decode().splitlines() == [
+        "error: no image is named, and there is no folder bootsmith-image here",
+        "hint: make one with: bootsmith build; or name one that bootsmith image ls shows",
+    ]
+
+
+@pytest.mark.parametrize("group", ["image", "guest"])
+def test_no_line_of_a_groups_help_is_cut_short(group: str) -> None:
+    assert "..." not in bootsmith(group, "--help").stdout.decode().partition("Commands:")[2]
