@@ -6,6 +6,8 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,12 +34,24 @@ class Page:
         return [command for command in shown if not command.startswith(NOT_HERE)]
 
 
+@contextmanager
+def no_machine_left(*names: str) -> Iterator[None]:
+    """A page that fails half-way leaves none of the machines running that it has ``names`` for."""
+    try:
+        yield
+    finally:
+        for name in names:
+            run(f"bootsmith stop --kill {name}", CHECKOUT)
+
+
 def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """Run a line as the reader would, in ``folder``, with the tests' own cache."""
+    """Run a line as the reader would, in ``folder``, with the tests' own cache, and a library of
+    images in that folder."""
     return subprocess.run(
         ["sh", "-c", command],
         cwd=folder,
         env={
+            "BOOTSMITH_IMAGE_STORE": str(folder / ".images"),
             **os.environ,
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
             "BOOTSMITH_CACHE_DIR": str(CACHE),
