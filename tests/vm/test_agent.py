@@ -143,7 +143,7 @@ def test_a_hundred_abandoned_commands_leave_room_for_others(agent: Agent) -> Non
     for _ in range(100):
         output = agent.start(Command.of(["cat", "/dev/zero"])).output()
         next(output)
-        output.close()  # type: ignore[attr-defined]
+        output.close()
     assert agent.exec(["true"]).exit_code == 0
 
 
@@ -234,7 +234,7 @@ def test_a_file_of_many_chunks_read_half(agent: Agent, tmp_path: Path) -> None:
     (tmp_path / "large").write_bytes(bytes(64 << 20))
     pieces = agent.read_file(str(tmp_path / "large"))
     assert next(pieces)
-    pieces.close()  # type: ignore[attr-defined]
+    pieces.close()
     assert agent.exec(["true"], timeout_s=60).exit_code == 0
 
 
