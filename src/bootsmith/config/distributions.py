@@ -16,7 +16,7 @@ _ALPINE_PACKAGE = re.compile(r"!?[^\s!@<>=~]+(@[^\s@<>=~]+)?([<>=~]+[^\s<>=~]+)?
 _ALPINE_VERSION = re.compile(r"v?[0-9]+\.[0-9]+([._-][A-Za-z0-9._-]+)?|edge|latest-stable")
 _ALPINE_BRANCH = re.compile(r"v[0-9]+\.[0-9]+|edge|latest-stable")
 _REPOSITORY = re.compile(
-    r"(@[^\s@<>=~]+\s+)?((https?|file)://\S+|(?!\.)[A-Za-z0-9._-]+(/(?!\.)[A-Za-z0-9._-]+)*)"
+    r"(@[^\s@<>=~]+\s+)?(https?://[^/\s@]+(/\S*)?|file://\S+|(?!\.)[A-Za-z0-9._-]+(/(?!\.)[A-Za-z0-9._-]+)*)"
 )
 _FILE_NAME = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._+-]+")
 _RELEASE_TAG = re.compile(r"v[0-9]+(\.[0-9]+)*([.-][A-Za-z0-9.]+)?")

@@ -33,7 +33,9 @@ from bootsmith.model.guest_path import guest_path
 
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _HOSTNAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
-_MIRROR = re.compile(r"(https?://[^/\s?#]+|file:///)[^\s?#]*")
+# No user and password: the config stands in the manifest of every image.
+_MIRROR = re.compile(r"https?://[^/\s?#@]+(/[^\s?#]*)?|file:///[^\s?#]*")
+_PASSWORD = re.compile(r"(?<=://)[^/\s@]*@")
 _MODE = re.compile(r"(0o)?[0-7]{3,5}")
 _LABEL_BYTES = 16
 _MODE_MAX = 0o7777
@@ -80,6 +82,8 @@ class Matches:
 
     def _check(self, value: str) -> str:
         if not self.pattern.fullmatch(value):
+            if _PASSWORD.search(value):
+                raise ValueError("an address must not hold a user or a password")
             raise ValueError(f"{value!r} is not {self.what}")
         return value
 

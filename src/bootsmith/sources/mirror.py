@@ -39,12 +39,13 @@ def checked_address(url: str, *, pointer: str, example: str) -> str:
     no address that bootsmith can ask."""
     if is_address(url):
         return url.rstrip("/")
+    shown = "an address with a user or a password" if "@" in url else repr(url)
     raise ConfigError(
-        f"not the address of a mirror: {url!r}",
+        f"not the address of a mirror: {shown}",
         problems=(
             Problem(
                 pointer=pointer,
-                message=f"{url!r} is not an http, https or file address",
+                message=f"{shown} is not an http, https or file address that can be asked",
                 suggestion=f"write it like {example}",
             ),
         ),
@@ -52,12 +53,15 @@ def checked_address(url: str, *, pointer: str, example: str) -> str:
 
 
 def is_address(url: str) -> bool:
-    """Whether ``url`` is an http, https or file address that a path can be joined to."""
+    """Whether ``url`` is an http, https or file address that a path can be joined to.
+
+    One with a user or a password is not: it would stand in errors, logs and the cache.
+    """
     try:
         parts = urlsplit(url)
     except ValueError:
         return False
-    if parts.query or parts.fragment or not url.isprintable() or " " in url:
+    if parts.query or parts.fragment or "@" in parts.netloc or not url.isprintable() or " " in url:
         return False
     return (parts.scheme in ("http", "https") and bool(parts.netloc)) or (
         parts.scheme == "file" and parts.path.startswith("/")

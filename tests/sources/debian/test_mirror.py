@@ -148,11 +148,16 @@ def test_the_first_that_answers() -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["mirror.example/debian", "ftp://x/debian", "file:debian", "http://x/d?a=b", "http://[x"]
-)
+    "url",
+    [
+        "mirror.example/debian", "ftp://x/debian", "file:debian", "http://x/d?a=b", "http://[x",
+        "http://me:secret@x/debian", "https://me@x/debian",
+    ],
+)  # fmt: skip
 def test_a_mirror_must_be_an_address(url: str) -> None:
     with pytest.raises(ConfigError, match="not the address of a mirror") as caught:
         choose(configured=url)
+    assert "secret" not in str(caught.value) + caught.value.problems[0].message
     assert caught.value.problems[0].pointer == "mirror"
     with pytest.raises(ConfigError):
         choose(environment={"BOOTSMITH_DEBIAN_MIRROR": url})
