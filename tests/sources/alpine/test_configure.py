@@ -84,3 +84,31 @@ def test_no_initramfs_is_made_that_nobody_boots(store: Store) -> None:
         ),
     )
     assert [command.label for command in found.commands] == ["mkinitfs-1.0-r0.post-install"]
+
+
+KERNEL = apk(name="linux", files={"lib/modules/6.1/modules.dep": b"", "lib/modules/6.1/a.ko": b""})
+DRIVER = apk(name="driver", files={"lib/modules/6.1/extra/b.ko": b""})
+BARE = apk(name="bare", files={"lib/modules/5.9/a.ko": b""})
+
+
+@pytest.mark.parametrize(
+    ("script", "packages", "told"),
+    [
+        (b"#!/bin/sh\ndepmod\n", [KERNEL], ["/bin"]),
+        (b"#!/bin/sh\ndepmod\n", [KERNEL, BARE], ["/bin", "/lib/modules/5.9"]),
+        (b"#!/bin/sh\ndepmod\n", [KERNEL, DRIVER], ["/bin", "/lib/modules/6.1"]),
+        (HELLO, [KERNEL], ["/bin", "/lib/modules/6.1"]),
+    ],
+    ids=["indexed", "without-index", "two-packages", "not-depmod"],
+)
+def test_what_depmod_would_write_is_not_made_where_it_came_along(
+    script: bytes, packages: list[Apk], told: list[str], store: Store
+) -> None:
+    busybox = apk(
+        name="busybox",
+        files={"bin/busybox": b""},
+        info={"triggers": ["/bin /lib/modules/*"]},
+        scripts={"trigger": script},
+    )
+    (command,) = work(store, busybox, *packages).commands
+    assert command.argv == ("/lib/apk/exec/busybox-1.0-r0.trigger", *told)
