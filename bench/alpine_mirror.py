@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import io
 import json
-import subprocess
-import sys
 import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +16,7 @@ from typing import Any
 
 from tests.support.alpine_mirrors import linux_virt
 from tests.support.alpine_repository import SigningKey, index, signed_index
+from tests.support.http_server import serve
 from tests.support.real_alpine import real_repository
 
 from bootsmith.model.streams import BytesSource
@@ -59,23 +58,25 @@ class AlpineMirror:
 
 @contextmanager
 def alpine_mirror(folder: Path) -> Iterator[AlpineMirror]:
-    """Serve it from ``folder``.  Raises pytest's Skipped where the real packages are not."""
+    """Serve it; ``folder`` gets the key.  Raises pytest's Skipped where the real packages are
+    not."""
     real = real_repository()
-    main = folder / _BRANCH / "main/x86_64"
-    main.mkdir(parents=True)
-    for path in (real / "x86_64").glob("*.apk"):
-        (main / path.name).symlink_to(path)
     kernel = linux_virt()
-    (folder / _BRANCH / "main" / kernel.filename).write_bytes(kernel.data)
+    main = f"{_BRANCH}/main/x86_64"
     text = _index_text(real / "x86_64/APKINDEX.tar.gz") + b"\n" + index([kernel])
-    (main / "APKINDEX.tar.gz").write_bytes(signed_index(text, key=_KEY))
-    community = folder / _BRANCH / "community/x86_64"
-    community.mkdir(parents=True)
-    (community / "APKINDEX.tar.gz").write_bytes(signed_index(b"", key=_KEY))
+    files = {
+        **{f"{main}/{path.name}": path.read_bytes() for path in (real / "x86_64").glob("*.apk")},
+        f"{_BRANCH}/main/{kernel.filename}": kernel.data,
+        f"{main}/APKINDEX.tar.gz": signed_index(text, key=_KEY),
+        f"{_BRANCH}/community/x86_64/APKINDEX.tar.gz": signed_index(b"", key=_KEY),
+    }
+    folder.mkdir(parents=True)
     key = folder / _KEY.name
     key.write_bytes(_KEY.public)
-    with _served(folder) as url:
-        _write_minirootfs(real.parent, folder, url)
+    with serve(files) as server:
+        url = server.url.rstrip("/")
+        name = f"alpine-minirootfs-{VERSION}-x86_64.tar.gz"
+        server.files[f"{_BRANCH}/releases/x86_64/{name}"] = _minirootfs(real.parent / name, url)
         yield AlpineMirror(url, key)
 
 
@@ -87,33 +88,14 @@ def _index_text(path: Path) -> bytes:
     return next(file.content for file in files if file.name == "APKINDEX").rstrip(b"\n") + b"\n"
 
 
-def _write_minirootfs(real: Path, folder: Path, url: str) -> None:
+def _minirootfs(path: Path, url: str) -> bytes:
     """A copy that names this mirror: Gondolin's builder asks those that stand in it."""
-    name = f"alpine-minirootfs-{VERSION}-x86_64.tar.gz"
-    place = folder / _BRANCH / "releases/x86_64"
-    place.mkdir(parents=True)
     repositories = f"{url}/{_BRANCH}/main\n{url}/{_BRANCH}/community\n".encode()
-    with tarfile.open(real / name) as source, tarfile.open(place / name, "w:gz") as target:
+    packed = io.BytesIO()
+    with tarfile.open(path) as source, tarfile.open(fileobj=packed, mode="w:gz") as target:
         for member in source:
             content = source.extractfile(member) if member.isfile() else None
             if member.name.removeprefix("./") == "etc/apk/repositories":
                 member.size, content = len(repositories), io.BytesIO(repositories)
             target.addfile(member, content)
-
-
-@contextmanager
-def _served(folder: Path) -> Iterator[str]:
-    """A server of its own process, so that it takes nothing from the bench's."""
-    argv = [
-        sys.executable, "-u", "-m", "http.server", "--bind", "127.0.0.1",
-        "--protocol", "HTTP/1.1", "--directory", str(folder), "0",
-    ]  # fmt: skip
-    with subprocess.Popen(
-        argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    ) as server:
-        try:
-            assert server.stdout is not None
-            port = server.stdout.readline().split(" port ")[1].split()[0]
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            server.terminate()
+    return packed.getvalue()

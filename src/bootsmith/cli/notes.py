@@ -5,13 +5,16 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import click
 
 from bootsmith.host.standard_streams import STDERR, is_terminal
 from bootsmith.model.plain_text import plain_text
 from bootsmith.model.reporter import Silent
-from bootsmith.sdk.vm import VM
+
+if TYPE_CHECKING:
+    from bootsmith.sdk.vm import VM  # what most commands that print notes never load
 
 _PATIENCE_S = 2.0
 _CLEAR_LINE = "\r\x1b[K"

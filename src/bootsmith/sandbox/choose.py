@@ -15,8 +15,6 @@ from bootsmith.model.arch import Arch
 from bootsmith.model.reporter import Reporter
 from bootsmith.model.streams import BlobStore
 from bootsmith.sandbox.executor import Executor, OnOutput, SandboxJob, StoredLayer
-from bootsmith.sandbox.namespace import NamespaceExecutor
-from bootsmith.sandbox.vm import VmExecutor
 from bootsmith.tree.file_tree import FileTree
 
 ExecutorName: TypeAlias = Literal["auto", "namespace", "vm"]
@@ -129,7 +127,10 @@ class ChosenExecutor:
         return self._executor().run(tree, job, blobs=blobs, on_output=on_output)
 
     def _executor(self) -> Executor:
+        # Imported here: a build that runs nothing needs neither, and hardly any needs a machine.
         if choose(self.wanted, sandbox_facts(self.arch)).executor == "vm":
+            from bootsmith.sandbox.vm import VmExecutor
+
             assert self.kernel_package is not None, "with_kernel comes first"
             return VmExecutor(
                 work_folder=self.work_folder,
@@ -138,6 +139,8 @@ class ChosenExecutor:
                 reporter=self.reporter,
                 state_folder=self.state_folder,
             )
+        from bootsmith.sandbox.namespace import NamespaceExecutor
+
         support = namespace_support()
         assert support.kind != "none", "choose has looked"
         return NamespaceExecutor(work_folder=self.work_folder, kind=support.kind)
