@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 
-from bench import alpine_build, debian_build, ext4_rows, runtime, startup
+from bench import alpine_build, alpine_index, debian_build, ext4_rows, runtime, startup
 from bench.measure import Row, machine, table
 
 BENCHES: dict[str, Callable[[], Iterator[Row]]] = {
@@ -13,6 +13,7 @@ BENCHES: dict[str, Callable[[], Iterator[Row]]] = {
     "ext4": ext4_rows.rows,
     "debian": debian_build.rows,
     "alpine": alpine_build.rows,
+    "alpine-index": alpine_index.rows,
     "runtime": runtime.rows,
 }
 
