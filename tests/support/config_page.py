@@ -20,6 +20,7 @@ _BEGIN = "<!-- reference: written by `python -m tests.support.config_page` -->\n
 _END = "<!-- end of reference -->\n"
 _SECTIONS = {
     "alpine": "Alpine", "debian": "Debian", "oci": "OCI image", "kernel": "Kernel",
+    "krun": "libkrun",
     "rootfs": "Root file system", "init": "Init", "runtimeDefaults": "Runtime defaults",
     "postBuild": "After the packages", "container": "Container", "files": "Files",
     "users": "Users", "ssh": "SSH", "build": "Only during the build",

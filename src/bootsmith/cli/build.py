@@ -12,6 +12,7 @@ from bootsmith.config.preset_files import DEFAULT_PRESET, preset_names, preset_t
 from bootsmith.errors import ConfigError
 from bootsmith.manifest.manifest import LOCK_NAME
 from bootsmith.model.reporter import Reporter
+from bootsmith.pipeline.request import KrunMode
 from bootsmith.sandbox.choose import ExecutorName
 from bootsmith.sdk.building import BuildOptions
 from bootsmith.sdk.image import Image
@@ -59,6 +60,10 @@ from bootsmith.sdk.settings import DEFAULT_OUTPUT
     help="What runs package scripts: namespaces, a virtual machine, or what works here (auto).",
 )  # fmt: skip
 @click.option(
+    "--krun", type=click.Choice(("require", "auto", "off")), default="auto",
+    help="Add the kernel that libkrun boots: or fail, if it can be had (auto), or never.",
+)  # fmt: skip
+@click.option(
     "--test", "tests", multiple=True, metavar="COMMAND",
     help="Publish the image only if this command succeeds in it, booted.",
 )  # fmt: skip
@@ -83,6 +88,7 @@ def command(
     allow_unsigned: bool,
     build_env: tuple[str, ...],
     executor: ExecutorName,
+    krun: KrunMode,
     tests: tuple[str, ...],
     strict: bool,
     init_config: bool,
@@ -122,6 +128,7 @@ def command(
         strict=strict,
         build_env=build_env,
         executor=executor,
+        krun=krun,
         tests=tests,
     )
     with TerminalReporter(quiet=quiet, verbose=verbose) as reporter:

@@ -1,7 +1,7 @@
 """What a user may ask for, as one value.
 
 Names, defaults and meanings of the fields are those of Gondolin's build config where it has
-them; ``debian``, ``kernel``, ``files``, ``users``, ``ssh``, ``build``, ``outputs`` and
+them; ``debian``, ``kernel``, ``krun``, ``files``, ``users``, ``ssh``, ``build``, ``outputs`` and
 ``hostname`` are ours.  In the file the names are in camel case.
 """
 
@@ -13,10 +13,12 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
 from bootsmith.config.distributions import (
+    DEFAULT_KRUNFW_VERSION,
     AlpineConfig,
     DebianConfig,
     DebianPackage,
     OciConfig,
+    ReleaseTag,
 )
 from bootsmith.config.fields import (
     AbsolutePath,
@@ -27,8 +29,10 @@ from bootsmith.config.fields import (
     HostPath,
     Label,
     ManyProblems,
+    MirrorAddress,
     Mode,
     Part,
+    Sha256,
     Text,
     Whole,
 )
@@ -50,6 +54,18 @@ class KernelConfig(Part):
     """The kernel's package or metapackage (Debian; Alpine has `alpine.kernelPackage`)."""
     modules: Literal["default", "all", "none"] = "default"
     """Modules in the root file system; `default` is what a virtual machine can use."""
+
+
+class KrunConfig(Part):
+    """Where the kernel comes from that libkrun boots the image with."""
+
+    version: ReleaseTag | None = None
+    """The release of libkrunfw; left out, `alpine.krunfwVersion`, and on Debian its default."""
+    sha256: tuple[Sha256, ...] = ()
+    """What the release's archive may be, one for each architecture that is built; left out, it is
+    believed when it is first fetched."""
+    mirror: MirrorAddress | None = None
+    """In place of the releases' own address; `<version>/libkrunfw-<arch>.tgz` is below it."""
 
 
 class RootfsConfig(Part):
@@ -186,6 +202,7 @@ class BuildConfig(Part):
     debian: DebianConfig = DebianConfig()
     oci: OciConfig | None = None
     kernel: KernelConfig = KernelConfig()
+    krun: KrunConfig = KrunConfig()
     rootfs: RootfsConfig = RootfsConfig()
     init: InitConfig = InitConfig()
     runtime_defaults: RuntimeDefaults = RuntimeDefaults()
@@ -242,6 +259,13 @@ class BuildConfig(Part):
         if self.oci is not None and self.container.force:
             raise ManyProblems([("container.force", "is not possible together with oci")])
         return self
+
+    @property
+    def krunfw_version(self) -> str:
+        """The release of libkrunfw that is meant, by its tag."""
+        if self.krun.version is not None:
+            return self.krun.version
+        return self.alpine.krunfw_version if self.distro == "alpine" else DEFAULT_KRUNFW_VERSION
 
     def as_json(self) -> dict[str, Any]:
         """The config as the manifest keeps it: camel case, nothing that is only a default, and

@@ -36,10 +36,12 @@ KernelPackage: TypeAlias = Annotated[
     str, Matches(re.compile(r"[a-z0-9][^\s!<>]*"), "the name of a kernel's package")
 ]
 Component: TypeAlias = Annotated[str, Matches(_COMPONENT, "a component of an archive")]
+ReleaseTag: TypeAlias = Annotated[str, Matches(_RELEASE_TAG, "a release tag such as v5.2.1")]
 RepositoryName: TypeAlias = Annotated[
     str, Matches(_REPOSITORY, "a repository: main, edge/testing, an address, or '@tag' and one")
 ]
 
+DEFAULT_KRUNFW_VERSION = "v5.2.1"
 DEFAULT_ALPINE_PACKAGES = (
     "linux-virt", "rng-tools", "bash", "ca-certificates", "curl", "nodejs", "npm", "uv", "python3",
     "openssh",
@@ -70,7 +72,7 @@ class AlpineConfig(Part):
     `name@tag`, `!name`."""
     initramfs_packages: tuple[AlpinePackage, ...] = ()
     """Packages whose files go into the initramfs too."""
-    krunfw_version: Annotated[str, Matches(_RELEASE_TAG, "a release tag such as v5.2.1")] = "v5.2.1"
+    krunfw_version: ReleaseTag = DEFAULT_KRUNFW_VERSION
     """The release of libkrunfw that `krun-kernel` is taken from."""
     repositories: tuple[RepositoryName, ...] = ("main", "community")
     """Repositories: a name of the branch, `edge/testing`, or an address; `@tag` may stand

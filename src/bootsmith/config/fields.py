@@ -218,6 +218,9 @@ AbsolutePath: TypeAlias = Annotated[
 MirrorAddress: TypeAlias = Annotated[
     str, Matches(_MIRROR, "an http, https or file address such as http://ftp.debian.org/debian")
 ]
+Sha256: TypeAlias = Annotated[
+    str, Matches(re.compile(r"[0-9a-f]{64}"), "the 64 hexadecimal digits of a SHA-256 digest")
+]
 HostName: TypeAlias = Annotated[str, Matches(_HOSTNAME, "a host name")]
 HostPath: TypeAlias = Annotated[str, AfterValidator(_host_path)]
 Text: TypeAlias = Annotated[str, AfterValidator(encodable)]

@@ -48,9 +48,16 @@ class HttpClient:
         self._lock = threading.Lock()
 
     @contextmanager
-    def get(self, url: str, *, headers: Mapping[str, str] | None = None) -> Iterator[Answer]:
+    def get(
+        self,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        timeout_s: float | None = None,
+    ) -> Iterator[Answer]:
         """Ask for ``url``; redirects are followed, nothing is retried.
 
+        ``timeout_s`` is how long the other side may be silent, where that is not as usual.
         Answers with 200, 206 and 304 are yielded.  Raises ``AuthError`` for 401 and 403 and
         ``FetchError`` for everything else, also when the body breaks off.
         """
@@ -64,7 +71,7 @@ class HttpClient:
                 headers={**self._headers, **(headers or {})},
                 preload_content=False,
                 decode_content=False,
-                timeout=self._timeout,
+                timeout=self._timeout if timeout_s is None else Timeout(timeout_s, timeout_s),
                 retries=urllib3.Retry(total=None, connect=0, read=0, status=0, redirect=5),
             )
         except HTTPError as error:

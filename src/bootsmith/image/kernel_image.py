@@ -47,6 +47,7 @@ class KernelFormat(Enum):
     IMAGE = "Image"
     ZBOOT = "EFI zboot"
     ELF = "ELF"
+    MEMORY = "memory image"  # as it lies when it runs, without any header: libkrun's for x86
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +69,8 @@ def kernel_facts(data: bytes) -> KernelFacts:
     kernel_format = _format(plain)
     is_compressed = plain is not data
     match kernel_format:
+        case None | KernelFormat.MEMORY:
+            raise _no_kernel()
         case KernelFormat.BZIMAGE:
             arch, release = Arch.X86_64, _bzimage_release(plain)
         case KernelFormat.IMAGE:
@@ -80,6 +83,17 @@ def kernel_facts(data: bytes) -> KernelFacts:
     return KernelFacts(
         arch=arch, format=kernel_format, release=release, is_compressed=is_compressed
     )
+
+
+def libkrun_kernel_facts(data: bytes) -> KernelFacts:
+    """What the kernel ``data`` is, which libkrun boots.
+
+    Beside the formats of ``kernel_facts`` that is x86's memory image; it tells its release, and
+    where it has no header of another format it can only be for x86_64.  Raises as that does.
+    """
+    if _format(decompressed(data, most_bytes=KERNEL_MAX_BYTES)) is not None:
+        return kernel_facts(data)
+    return KernelFacts(arch=Arch.X86_64, format=KernelFormat.MEMORY, release=_banner(data))
 
 
 def plain_kernel(data: bytes) -> bytes:
@@ -95,6 +109,8 @@ def plain_kernel(data: bytes) -> bytes:
             return plain_kernel(_zboot_payload(plain))
         case KernelFormat.IMAGE | KernelFormat.ELF:
             return plain
+        case None | KernelFormat.MEMORY:
+            raise _no_kernel()
 
 
 def require_kernel(facts: KernelFacts, *, arch: Arch, release: str | None = None) -> None:
@@ -111,7 +127,7 @@ def require_kernel(facts: KernelFacts, *, arch: Arch, release: str | None = None
         )
 
 
-def _format(data: bytes) -> KernelFormat:
+def _format(data: bytes) -> KernelFormat | None:
     for (offset, magic), kernel_format in (
         (_SETUP_MAGIC, KernelFormat.BZIMAGE),
         (_ZBOOT_MAGIC, KernelFormat.ZBOOT),
@@ -120,7 +136,11 @@ def _format(data: bytes) -> KernelFormat:
     ):
         if data[offset : offset + len(magic)] == magic:
             return kernel_format
-    raise ArchiveError(
+    return None
+
+
+def _no_kernel() -> ArchiveError:
+    return ArchiveError(
         "not a kernel: neither bzImage, arm64 Image, EFI zboot nor ELF",
         hint="use a kernel for x86_64 or aarch64",
     )

@@ -22,9 +22,13 @@ MANIFEST_NAME = "manifest.json"
 KERNEL_NAME = "vmlinuz-virt"
 INITRAMFS_NAME = "initramfs.cpio.lz4"
 ROOTFS_NAME = "rootfs.ext4"
+KRUN_KERNEL_NAME = "krun-kernel"
+KRUN_INITRD_NAME = "krun-empty-initrd"
 LOCK_NAME = "bootsmith.lock.json"
 
-_ASSET_KEYS = ("kernel", "initramfs", "rootfs", "krunKernel", "krunInitrd")
+ASSET_KEYS = ("kernel", "initramfs", "rootfs", "krunKernel", "krunInitrd")
+"""What an image may consist of, in the order of the manifest."""
+
 _REQUIRED = ("kernel", "initramfs", "rootfs")
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
 _VERSION = 1
@@ -128,7 +132,7 @@ def decode_manifest(data: bytes) -> Manifest:
 def _artifacts(fields: Mapping[str, Any], sizes: Mapping[str, Any]) -> dict[str, Artifact]:
     assets, checksums = _object(fields, "assets"), _object(fields, "checksums")
     found = {}
-    for key in _ASSET_KEYS:
+    for key in ASSET_KEYS:
         if key not in assets and key not in _REQUIRED:
             continue
         name, checksum = assets.get(key), checksums.get(key)

@@ -9,7 +9,15 @@ from bootsmith.config.build_config import RootfsConfig
 from bootsmith.host.hashing_sink import HashingSink
 from bootsmith.image.ext4 import Ext4Options, Profile, write_ext4
 from bootsmith.image.initramfs import write_initramfs
-from bootsmith.manifest.manifest import INITRAMFS_NAME, KERNEL_NAME, ROOTFS_NAME, Artifact
+from bootsmith.manifest.manifest import (
+    ASSET_KEYS,
+    INITRAMFS_NAME,
+    KERNEL_NAME,
+    KRUN_INITRD_NAME,
+    KRUN_KERNEL_NAME,
+    ROOTFS_NAME,
+    Artifact,
+)
 from bootsmith.model.streams import BlobSource, ByteSink
 from bootsmith.plan.build_plan import BuildPlan
 from bootsmith.tree.contents import write_content
@@ -25,11 +33,13 @@ def write_artifacts(
     root: FileTree,
     initramfs: FileTree,
     kernel: Content,
+    krun_kernel: Content | None = None,
     ext4: Ext4Options,
     blobs: BlobSource,
 ) -> dict[str, Artifact]:
     """Write kernel, initramfs and root file system into ``folder``, by their manifest keys.
 
+    With ``krun_kernel`` also that, and the empty file that stands for its initramfs.
     Raises ``ImageFull`` when the root file system has a fixed size that is too small.
     """
     writers: dict[str, tuple[str, Callable[[ByteSink], object]]] = {
@@ -40,6 +50,12 @@ def write_artifacts(
             lambda sink: write_initramfs(initramfs, blobs=blobs, sink=sink),
         ),
     }
+    if krun_kernel is not None:
+        writers["krunKernel"] = (
+            KRUN_KERNEL_NAME,
+            lambda sink: write_content(krun_kernel, blobs=blobs, sink=sink),
+        )
+        writers["krunInitrd"] = (KRUN_INITRD_NAME, lambda sink: None)
     # Hashing the root file system goes on while the small ones are written.
     written = {}
     for key, (name, write) in writers.items():
@@ -48,12 +64,10 @@ def write_artifacts(
         written[key] = (name, sink)
     return {
         key: Artifact(name=name, digest=sink.digest(), size_bytes=sink.position)
-        for key, (name, sink) in sorted(written.items(), key=_in_manifest)
+        for key in ASSET_KEYS
+        if key in written
+        for name, sink in (written[key],)
     }
-
-
-def _in_manifest(item: tuple[str, object]) -> int:
-    return ("kernel", "initramfs", "rootfs").index(item[0])
 
 
 def ext4_options(config: RootfsConfig, plan: BuildPlan, *, epoch_s: int) -> Ext4Options:

@@ -5,16 +5,22 @@ Nine bytes with the right checksum are no root file system.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from bootsmith.errors import ArchiveError, HostError, ImageError, Problem
+from bootsmith.host.disk_use import file_use
 from bootsmith.host.files import FileSource, read_whole
 from bootsmith.image import qcow2
 from bootsmith.image.cpio import MAGIC as CPIO_MAGIC
 from bootsmith.image.decompression import decompressed_start
 from bootsmith.image.ext4 import Ext4Reader
-from bootsmith.image.kernel_image import KERNEL_MAX_BYTES, kernel_facts
+from bootsmith.image.kernel_image import (
+    KERNEL_MAX_BYTES,
+    KernelFacts,
+    kernel_facts,
+    libkrun_kernel_facts,
+)
 from bootsmith.model.arch import Arch
 
 _INITRAMFS_MAX_BYTES = 1 << 30
@@ -24,30 +30,49 @@ _OTHER_ROOTS = ((0, b"hsqs"), (1024, b"\xe2\xe1\xf5\xe0"))
 
 def kernel_problems(path: Path, arch: Arch) -> Iterator[Problem]:
     """That the file is a kernel, and one for ``arch``."""
-    try:
-        facts = kernel_facts(read_whole(path, most_bytes=KERNEL_MAX_BYTES))
-    except (ImageError, HostError) as error:
-        yield Problem(pointer="assets.kernel", message=f"{path.name} is no kernel: {error}")
-        return
-    if facts.arch is not arch:
-        yield Problem(
-            pointer="assets.kernel",
-            message=f"{path.name} is a kernel for {facts.arch}, the image is for {arch}",
-        )
+    return _kernel_problems("assets.kernel", path, arch, kernel_facts)
+
+
+def krun_kernel_problems(path: Path, arch: Arch) -> Iterator[Problem]:
+    """That the file is a kernel that libkrun boots, and one for ``arch``."""
+    return _kernel_problems("assets.krunKernel", path, arch, libkrun_kernel_facts)
 
 
 def initramfs_problems(path: Path) -> Iterator[Problem]:
     """That the file is a cpio archive, in whatever compression the kernel knows."""
+    return _initramfs_problems("assets.initramfs", path)
+
+
+def krun_initrd_problems(path: Path) -> Iterator[Problem]:
+    """That the file is empty, as libkrun's usual initramfs is, or one all the same."""
+    if file_use(path).apparent_bytes:
+        yield from _initramfs_problems("assets.krunInitrd", path)
+
+
+def _kernel_problems(
+    pointer: str, path: Path, arch: Arch, facts_of: Callable[[bytes], KernelFacts]
+) -> Iterator[Problem]:
+    try:
+        facts = facts_of(read_whole(path, most_bytes=KERNEL_MAX_BYTES))
+    except (ImageError, HostError) as error:
+        yield Problem(pointer=pointer, message=f"{path.name} is no kernel: {error}")
+        return
+    if facts.arch is not arch:
+        yield Problem(
+            pointer=pointer,
+            message=f"{path.name} is a kernel for {facts.arch}, the image is for {arch}",
+        )
+
+
+def _initramfs_problems(pointer: str, path: Path) -> Iterator[Problem]:
     try:
         data = read_whole(path, most_bytes=_INITRAMFS_MAX_BYTES)
         start = decompressed_start(data, len(CPIO_MAGIC))
     except (ArchiveError, HostError) as error:
-        yield Problem(pointer="assets.initramfs", message=f"{path.name} cannot be read: {error}")
+        yield Problem(pointer=pointer, message=f"{path.name} cannot be read: {error}")
         return
     if start != CPIO_MAGIC:
-        yield Problem(
-            pointer="assets.initramfs", message=f"{path.name} is no cpio archive, compressed or not"
-        )
+        yield Problem(pointer=pointer, message=f"{path.name} is no cpio archive, compressed or not")
 
 
 def rootfs_problems(path: Path) -> Iterator[Problem]:

@@ -16,6 +16,8 @@ from bootsmith.host.publish import publish_folder
 from bootsmith.manifest.manifest import (
     INITRAMFS_NAME,
     KERNEL_NAME,
+    KRUN_INITRD_NAME,
+    KRUN_KERNEL_NAME,
     LOCK_NAME,
     MANIFEST_NAME,
     ROOTFS_NAME,
@@ -32,6 +34,7 @@ from bootsmith.pipeline.distributions import distribution_of
 from bootsmith.pipeline.guest_layer import add_guest
 from bootsmith.pipeline.guest_programs import GuestFiles, guest_files
 from bootsmith.pipeline.kept import kept_boot, kept_root
+from bootsmith.pipeline.krun import Krun, krun_record
 from bootsmith.pipeline.planning import make_plan
 from bootsmith.pipeline.published import Published
 from bootsmith.pipeline.request import BuildRequest
@@ -44,7 +47,10 @@ from bootsmith.tree.file_tree import FileTree
 from bootsmith.tree.layer import Layer, overlay
 from bootsmith.tree.normalise import clamp_times
 
-ARTIFACT_NAMES = (KERNEL_NAME, INITRAMFS_NAME, ROOTFS_NAME, LOCK_NAME, MANIFEST_NAME)
+ARTIFACT_NAMES = (
+    KERNEL_NAME, INITRAMFS_NAME, ROOTFS_NAME, KRUN_KERNEL_NAME, KRUN_INITRD_NAME, LOCK_NAME,
+    MANIFEST_NAME,
+)  # fmt: skip
 """What a build writes, in the order of publication."""
 
 
@@ -57,7 +63,8 @@ def build(request: BuildRequest, bench: Workbench) -> Manifest:
     """
     report = bench.reporter
     distribution = distribution_of(request, bench)
-    lock = _lock(request, distribution, bench)
+    krun = Krun(request, bench)
+    lock = _lock(request, distribution, krun, bench)
     guest = guest_files(request, store=bench.store, base=bench.files)
     plan = make_plan(request, lock, guest, distribution, bench)
     access = build_access(request.config, store=bench.store, base=bench.files)
@@ -70,7 +77,8 @@ def build(request: BuildRequest, bench: Workbench) -> Manifest:
             return finished
     if has_work_for_sandbox(plan, bench.store, named=access.layer_id):
         bench.executor.require()
-    _fetch(lock, distribution, bench)
+    _fetch(lock, distribution, krun, bench)
+    krun_kernel = krun.kernel(lock)
     machine_kernel = partial(distribution.kernel_tree, lock)
     bench = replace(bench, executor=bench.executor.with_kernel(machine_kernel))
     with (
@@ -93,6 +101,7 @@ def build(request: BuildRequest, bench: Workbench) -> Manifest:
             root=clamp_times(root, epoch_s=epoch_s),
             initramfs=initramfs,
             kernel=boot.kernel,
+            krun_kernel=krun_kernel,
             ext4=ext4_options(request.config.rootfs, plan, epoch_s=epoch_s),
             blobs=bench.store,
         )
@@ -104,13 +113,15 @@ def build(request: BuildRequest, bench: Workbench) -> Manifest:
     return manifest
 
 
-def _lock(request: BuildRequest, distribution: Distribution, bench: Workbench) -> Lock:
+def _lock(request: BuildRequest, distribution: Distribution, krun: Krun, bench: Workbench) -> Lock:
     lock = request.lock
     if lock is None:
         bench.reporter.stage(f"Resolving {distribution.title} for {request.arch}")
-        lock = distribution.resolve()
+        archive = krun.resolve()
+        lock = distribution.resolve().model_copy(update={"krun": archive})
     else:
         check_lock(lock, distribution.resolution_digest)
+        krun.check(lock)
     _tell_unsigned(lock, bench)
     return lock
 
@@ -126,13 +137,15 @@ def _tell_unsigned(lock: Lock, bench: Workbench) -> None:
         bench.reporter.warning(f"{name} is not signed by a trusted key")
 
 
-def _fetch(lock: Lock, distribution: Distribution, bench: Workbench) -> None:
+def _fetch(lock: Lock, distribution: Distribution, krun: Krun, bench: Workbench) -> None:
     """Have every input in the store; no mirror is looked for when all are."""
     wanted = list(lock.blobs())
     missing = [one for one in wanted if not bench.store.has(one.digest)]
     if missing:
         bench.reporter.stage(f"Fetching {len(missing)} of {len(wanted)} packages")
-        bench.fetcher.fetch(map(distribution.remote, missing))
+        bench.fetcher.fetch(
+            krun.remote(one) if one == lock.krun else distribution.remote(one) for one in missing
+        )
 
 
 def _boot_layer(
@@ -256,6 +269,7 @@ def _manifest(
             "initramfsCompression": "lz4",
             "unsignedRepositories": list(lock.unsigned),
             "kernel": {"package": lock.kernel.name, "version": lock.kernel.version},
+            **krun_record(lock, request.config),
             "packages": {package.name: package.version for package in lock.packages},
         },
     )

@@ -57,6 +57,7 @@ def make_plan(
             "rootfs": config.rootfs.model_dump(mode="json", exclude_none=True),
             "hostname": config.hostname,
             "env": dict(config.env),
+            "krun": None if lock.krun_archive is None else str(lock.krun_archive.digest),
             "initramfs": [str(package.digest) for package in lock.initramfs],
             "sshd": None if config.ssh is None else sshd_options(config),
         },

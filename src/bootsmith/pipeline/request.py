@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 from bootsmith.config.build_config import BuildConfig
 from bootsmith.model.arch import Arch
 from bootsmith.plan.lock import Lock
+
+KrunMode: TypeAlias = Literal["require", "auto", "off"]
+"""Whether an image gets what libkrun boots: or the build fails; if it can be had; never."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,3 +27,4 @@ class BuildRequest:
     elsewhere: tuple[Path, ...] = ()
     lock: Lock | None = None
     source_date_epoch: int | None = None
+    krun: KrunMode = "auto"

@@ -10,14 +10,20 @@ from bootsmith.errors import HostError, Problem
 from bootsmith.host.files import FileSource, is_plain_file, sha256_of
 from bootsmith.manifest.manifest import Artifact, Manifest
 from bootsmith.model.digest import Digest
-from bootsmith.pipeline.asset_formats import initramfs_problems, kernel_problems, rootfs_problems
+from bootsmith.pipeline.asset_formats import (
+    initramfs_problems,
+    kernel_problems,
+    krun_initrd_problems,
+    krun_kernel_problems,
+    rootfs_problems,
+)
 
 
 def image_problems(folder: Path, manifest: Manifest) -> tuple[Problem, ...]:
     """Everything about the image that is not as ``manifest`` says; nothing when it is right.
 
     Checksums and sizes of all assets, the build id, that no asset is a link to somewhere else,
-    that the kernel is for the image's architecture, and that initramfs and root file system
+    that the kernels are for the image's architecture, and that initramfs and root file system
     are such.
     """
     problems: list[Problem] = []
@@ -37,6 +43,8 @@ def image_problems(folder: Path, manifest: Manifest) -> tuple[Problem, ...]:
         ("kernel", lambda path: kernel_problems(path, manifest.arch)),
         ("initramfs", initramfs_problems),
         ("rootfs", rootfs_problems),
+        ("krunKernel", lambda path: krun_kernel_problems(path, manifest.arch)),
+        ("krunInitrd", krun_initrd_problems),
     ):
         if key in digests:
             problems += check_format(folder / manifest.artifacts[key].name)

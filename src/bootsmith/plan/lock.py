@@ -2,14 +2,14 @@
 
 ``bootsmith.lock.json`` lies beside the manifest.  The mirror's own address is no part of it:
 a package's path is relative to its mirror, and a mirror is named by its role (``alpine``,
-``debian``, ``debian-security``).  Only a repository that is no distribution's own is named by
-its address, as in the config.
+``debian``, ``debian-security``, ``libkrunfw``).  Only a repository that is no distribution's own
+is named by its address, as in the config.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import (
     AfterValidator,
@@ -55,7 +55,7 @@ _DigestField = Annotated[
     PlainSerializer(str, return_type=str),
 ]
 _MirrorField = Annotated[
-    str, Field(pattern=r"^(alpine|debian|debian-security|(https?|file)://[^\s?#]+)$")
+    str, Field(pattern=r"^(alpine|debian|debian-security|libkrunfw|(https?|file)://[^\s?#]+)$")
 ]
 _ArchField = Annotated[
     Arch,
@@ -111,7 +111,8 @@ class Lock(_Part):
     """What goes into the root file system, in the order in which it is installed.
 
     The kernel's package stands apart: it is opened for what boots, and is often one of the
-    packages too.  ``initramfs`` are packages for the initramfs.
+    packages too.  ``initramfs`` are packages for the initramfs.  ``krun`` is the archive with the
+    kernel for libkrun, unless the build was to go without, or could not have one.
     """
 
     version: Annotated[int, Field(ge=LOCK_VERSION, le=LOCK_VERSION)] = LOCK_VERSION
@@ -122,6 +123,12 @@ class Lock(_Part):
     packages: Annotated[tuple[LockedPackage, ...], Field(min_length=1)]
     kernel: LockedPackage
     initramfs: tuple[LockedPackage, ...] = ()
+    krun: LockedPackage | Literal["unavailable"] | None = None
+
+    @property
+    def krun_archive(self) -> LockedPackage | None:
+        """The archive with the kernel for libkrun, if the image gets one."""
+        return self.krun if isinstance(self.krun, LockedPackage) else None
 
     @property
     def unsigned(self) -> tuple[str, ...]:
@@ -135,7 +142,8 @@ class Lock(_Part):
 
     def blobs(self) -> tuple[LockedPackage, ...]:
         """Everything that must be fetched, each file once."""
-        every = (*self.packages, *self.initramfs, self.kernel)
+        krun = () if self.krun_archive is None else (self.krun_archive,)
+        every = (*self.packages, *self.initramfs, self.kernel, *krun)
         return tuple({one.digest: one for one in every}.values())
 
 

@@ -27,7 +27,7 @@ from bootsmith.model.arch import Arch
 from bootsmith.model.reporter import Reporter
 from bootsmith.pipeline.build import build
 from bootsmith.pipeline.mirrors import MirrorAccess
-from bootsmith.pipeline.request import BuildRequest
+from bootsmith.pipeline.request import BuildRequest, KrunMode
 from bootsmith.pipeline.workbench import Workbench
 from bootsmith.plan.lock import Lock, decode_lock
 from bootsmith.sandbox.choose import ChosenExecutor, ExecutorName
@@ -46,8 +46,9 @@ class BuildOptions:
     over the config's, ``include`` adds packages to it.  ``lock_path`` builds from that lock.
     ``build_env`` names variables of this process that the build's commands get, too.
     ``executor`` is what runs package scripts and commands: ``namespace``, ``vm``, or what this
-    machine can have (``auto``).  The image is published only if each of ``tests`` ends with
-    status 0 in it, booted.
+    machine can have (``auto``).  ``krun`` decides on the kernel that libkrun boots, when the
+    inputs are chosen; ``auto`` goes without where it cannot be had.  The image is published only
+    if each of ``tests`` ends with status 0 in it, booted.
     """
 
     preset: str | None = None
@@ -60,6 +61,7 @@ class BuildOptions:
     strict: bool = False
     build_env: tuple[str, ...] = ()
     executor: ExecutorName = "auto"
+    krun: KrunMode = "auto"
     tests: tuple[str, ...] = ()
     cache_dir: Path | None = None
 
@@ -113,6 +115,7 @@ def build_image(
         elsewhere=elsewhere,
         lock=_read_lock(options.lock_path) if options.lock_path else None,
         source_date_epoch=source_date_epoch(),
+        krun=options.krun,
     )
     return build(request, workbench)
 

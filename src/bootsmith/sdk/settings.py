@@ -9,6 +9,8 @@
 ``GONDOLIN_GUEST_DIR``       the same, where that is not set
 ``BOOTSMITH_DEBIAN_MIRROR``  the mirror of Debian's archive
 ``BOOTSMITH_DEBIAN_SECURITY_MIRROR``  the mirror of its security archive
+``BOOTSMITH_ALPINE_MIRROR``  the mirror of Alpine
+``BOOTSMITH_KRUNFW_MIRROR``  where releases of libkrunfw are
 ``SOURCE_DATE_EPOCH``        the time stamp of everything that is built
 """
 
