@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from tests.support.debian_images import shared_image
 # Under nohup and in some CI systems SIGHUP is ignored, which every program started from here would
 # inherit; the tests of signals mean an ordinary session.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+# What a build takes if it can be had is fetched from nobody, unless a test serves it.
+os.environ["BOOTSMITH_KRUNFW_MIRROR"] = "file:///dev/null/libkrunfw"
 
 # For ./dev check: enough to notice a slip; ./dev test looks further.
 settings.register_profile("quick", max_examples=10, deadline=None)

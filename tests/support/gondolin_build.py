@@ -12,10 +12,11 @@ from bootsmith.image.compression import Compression, compressed
 from tests.support.gondolin_host import INSTALLED, GondolinHost
 from tests.support.image_archives import archive, file_member, gzipped, link_member, other_member
 from tests.support.kernel_shapes import bzimage, vmlinux
+from tests.support.krunfw_archives import KERNELS
 
 _VERSION, _BRANCH, _KRUNFW = "3.23.0", "v3.23", "v5.2.1"
 _DIRECTORY = b"5"  # tarfile.DIRTYPE
-KRUN_KERNEL = b"\x7fELF a kernel for libkrun"
+KRUN_KERNEL = KERNELS["x86_64"]
 
 
 def mirror() -> dict[str, bytes]:

@@ -117,7 +117,7 @@ def _lock(request: BuildRequest, distribution: Distribution, krun: Krun, bench: 
     lock = request.lock
     if lock is None:
         bench.reporter.stage(f"Resolving {distribution.title} for {request.arch}")
-        archive = krun.resolve()
+        archive = krun.choose()
         lock = distribution.resolve().model_copy(update={"krun": archive})
     else:
         check_lock(lock, distribution.resolution_digest)

@@ -29,7 +29,7 @@ from bootsmith.model.streams import BytesSource, chunks
 from bootsmith.pipeline.request import BuildRequest
 from bootsmith.pipeline.workbench import Workbench
 from bootsmith.plan.lock import Lock, LockedPackage
-from bootsmith.sources.debian.inflate import inflated
+from bootsmith.sources.inflate import inflated
 from bootsmith.sources.libkrunfw import LIBKRUNFW, Release, choose_mirror, kernel_file
 from bootsmith.sources.mirror import Mirror
 from bootsmith.tree.entry import BlobSlice
@@ -52,7 +52,7 @@ class Krun:
         self._release = Release(version=request.config.krunfw_version, arch=request.arch)
         self._what = f"libkrunfw {self._release.version} for {request.arch}"
 
-    def resolve(self) -> LockedPackage | Literal["unavailable"] | None:
+    def choose(self) -> LockedPackage | Literal["unavailable"] | None:
         """What the lock is to say.
 
         Raises ``IntegrityError`` when the archive is another than the config says, and
@@ -220,7 +220,7 @@ class Krun:
 
     def _go_without(self, error: ImageError) -> Literal["unavailable"]:
         self._bench.reporter.warning(
-            f"the image gets no kernel for libkrun (--krun off asks for none): {error}"
+            f"the image gets no kernel for libkrun: {str(error).splitlines()[0]}"
         )
         return "unavailable"
 
