@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from bootsmith.errors import HostError
 from bootsmith.host.files import host_error
 
 # A shell that starts it and ends: nobody has to wait for it but the system's first process.  The
@@ -47,7 +48,26 @@ def own_pid() -> int:
     return os.getpid()
 
 
-def kill_process(pid: int) -> None:
-    """End a process at once; the caller knows that ``pid`` is its."""
+def kill_process(pid: int, *, working_on: Path) -> None:
+    """End the process ``pid`` at once if it was started with a path of the name of ``working_on``.
+
+    A number that was noted may be another process's by now, or may have been noted in another
+    container.  Raises ``HostError`` when it is not that process.
+    """
     with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)
+        if not sys.platform.startswith("linux"):
+            os.kill(pid, signal.SIGKILL)
+            return
+        handle = os.pidfd_open(pid)  # from here on it cannot become another's
+        try:
+            words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+            if os.fsencode(working_on.name) not in {word.rpartition(b"/")[2] for word in words}:
+                raise HostError(
+                    f"the process {pid} is another one by now, and was left alone",
+                    hint="if the machine was started in a container, end it there",
+                )
+            signal.pidfd_send_signal(handle, signal.SIGKILL)
+        except FileNotFoundError:
+            return  # it has just ended
+        finally:
+            os.close(handle)

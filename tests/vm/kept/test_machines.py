@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -132,6 +133,27 @@ def test_a_folder_with_an_owner_is_left_alone(machines: Machines) -> None:
         assert [record.state for record in machines.all(now_s=NOW_S)] == [State.RUNNING]
         with pytest.raises(VMError, match="cannot be reached"):
             machines.connect(machines.find("0a", now_s=NOW_S))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"id": "../../elsewhere"},
+        {"id": "22222222"},
+        {"keeper_pid": -1},
+        {"keeper_pid": "1"},
+        {"qemu_pid": True},
+        {"started_s": None},
+        {"image": ["a"]},
+        {"state": "asleep"},
+    ],
+    ids=str,
+)
+def test_what_no_machine_can_have_noted(machines: Machines, change: dict[str, object]) -> None:
+    noted(machines, "11111111")
+    path = machines.folder / "11111111" / "record.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    assert machines.all(now_s=NOW_S) == []
 
 
 def test_what_is_noted_there_may_be_damaged(machines: Machines) -> None:

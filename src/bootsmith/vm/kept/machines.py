@@ -127,10 +127,10 @@ class Machines:
         except VMError:
             if record.keeper_pid is None:
                 raise
-            # The record was found with an owner, so that is whose process id it names; its
-            # guardian ends QEMU.
-            kill_process(record.keeper_pid)
-            folder = OwnedFolder.take_over(self.folder / record.id)
+            # Its guardian ends QEMU.
+            place = self.folder / record.id
+            kill_process(record.keeper_pid, working_on=place)
+            folder = OwnedFolder.take_over(place)
             if folder is not None:
                 with folder:
                     folder.remove()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from enum import Enum
 from pathlib import Path
@@ -68,10 +69,26 @@ def read_record(folder: Path) -> Record | None:
     """What is noted there; ``None`` when that is nothing, or nothing of this version's."""
     try:
         found = json.loads(read_whole(folder / _NAME, most_bytes=_MOST_BYTES))
-        known = {field.name for field in fields(Record)}
-        return Record(
-            **{key: value for key, value in found.items() if key in known and key != "state"},
-            state=State(found["state"]),
-        )
+        state = State(found["state"])
+        record = Record(**{name: found[name] for name in found.keys() & _KINDS}, state=state)
     except (HostError, ValueError, TypeError, KeyError, AttributeError):
         return None
+    return record if record.id == folder.name and _is_well_formed(record) else None
+
+
+_KINDS: Mapping[str, type] = {
+    **dict.fromkeys(("id", "name", "image", "arch", "accelerator", "ending"), str),
+    **dict.fromkeys(("memory_mib", "started_s", "cpus", "ended_s"), int),
+    **dict.fromkeys(("keeper_pid", "qemu_pid"), int),
+}
+_OPTIONAL = frozenset(field.name for field in fields(Record) if field.default is None) | {"name"}
+
+
+def _is_well_formed(record: Record) -> bool:
+    return all(_fits(name, getattr(record, name)) for name in _KINDS)
+
+
+def _fits(name: str, value: object) -> bool:
+    if isinstance(value, int) and value < 0:
+        return False  # as a process id it would mean many processes
+    return type(value) is _KINDS[name] or (value is None and name in _OPTIONAL)
