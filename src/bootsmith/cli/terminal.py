@@ -1,4 +1,5 @@
-"""What a person sees of a build: stages on lines of their own, a bar while bytes arrive.
+"""What a person sees of a build: stages on lines of their own, a bar while bytes arrive, and a
+sign of life where a stage takes long.
 
 On a terminal the bar is drawn in place; in a log every stage is one plain line.
 """
@@ -19,6 +20,7 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
+from bootsmith.cli.stage_note import StageNote
 from bootsmith.model.plain_text import plain_text
 
 _MB = 1_000_000
@@ -37,6 +39,7 @@ class TerminalReporter:
         self._blobs = 0
         self._size_bytes = 0
         self._lock = Lock()
+        self._note = StageNote(self._console)
 
     def __enter__(self) -> Self:
         return self
@@ -47,12 +50,15 @@ class TerminalReporter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._note.end()
         with self._lock:
             self._stop()
 
     def stage(self, title: str) -> None:
         if not self._quiet:
+            self._note.end()
             self._console.print(f"[bold]→[/bold] {_plain(title)}")
+            self._note.begin()
 
     def detail(self, text: str) -> None:
         if self._verbose:
@@ -65,6 +71,8 @@ class TerminalReporter:
         if self._verbose:
             for line in data.decode("utf-8", "replace").splitlines():
                 self._console.print(f"  [dim]{_plain(label)}[/dim] {_plain(line)}")
+        else:
+            self._note.tell(plain_text(data.decode("utf-8", "replace")))
 
     def transfer_started(self, *, blobs: int, size_bytes: int) -> None:
         if self._quiet:
@@ -73,6 +81,7 @@ class TerminalReporter:
             self._console.print(f"  {_files(blobs)}, {_size(size_bytes)}")
             return
         with self._lock:
+            self._note.end()
             # Transfers may overlap, as those of several indexes do: one bar counts them all.
             if self._progress is None:
                 self._progress = _progress_bar(self._console)
@@ -95,8 +104,11 @@ class TerminalReporter:
     def transfer_ended(self) -> None:
         with self._lock:
             self._under_way -= 1
-            if self._under_way <= 0:
-                self._stop()
+            if self._under_way > 0:
+                return
+            self._stop()
+            if not self._quiet:
+                self._note.begin()
 
     def _stop(self) -> None:
         self._under_way = 0
