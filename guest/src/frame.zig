@@ -39,13 +39,20 @@ pub const Inbox = struct {
         inbox.end += size;
     }
 
+    /// Whether `next` has an answer other than null.
+    pub fn hasFrame(inbox: *const Inbox) bool {
+        const waiting = inbox.buffer[inbox.start..inbox.end];
+        if (waiting.len < length_bytes) return false;
+        const size = std.mem.readInt(u32, waiting[0..length_bytes], .big);
+        return size > frame_bytes_max or waiting.len >= length_bytes + size;
+    }
+
     /// The next whole frame, valid until `space` is called; null when more bytes are needed.
     pub fn next(inbox: *Inbox) cbor.Malformed!?[]const u8 {
+        if (!inbox.hasFrame()) return null;
         const waiting = inbox.buffer[inbox.start..inbox.end];
-        if (waiting.len < length_bytes) return null;
         const size = std.mem.readInt(u32, waiting[0..length_bytes], .big);
         if (size > frame_bytes_max) return error.Malformed;
-        if (waiting.len < length_bytes + size) return null;
         inbox.start += length_bytes + size;
         return waiting[length_bytes..][0..size];
     }

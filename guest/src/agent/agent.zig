@@ -71,12 +71,7 @@ fn turn(agent: *Agent) sys.Error!void {
 /// Takes requests and gives answers.  False: this connection is over.
 fn exchange(agent: *Agent, readable: bool) bool {
     if (readable and outbox.hasRoomForAnswer()) {
-        const size = sys.read(agent.port.fd, inbox.space()) catch |failure| switch (failure) {
-            error.AGAIN => null,
-            else => return false,
-        };
-        if (size == 0) return false;
-        inbox.filled(size orelse 0);
+        receive(agent.port.fd) catch |failure| if (failure != error.AGAIN) return false;
     }
     while (outbox.hasRoomForAnswer()) {
         const next = inbox.next() catch return refuseConnection();
@@ -86,6 +81,16 @@ fn exchange(agent: *Agent, readable: bool) bool {
     agent.execs.report(&outbox);
     outbox.flush(agent.port.fd) catch |failure| return failure == error.AGAIN;
     return true;
+}
+
+/// Reads until a frame is whole.  A virtio port gives a page at a time, however much has arrived:
+/// a turn of the loop for each would cost twice what reading it does.
+fn receive(fd: sys.fd_t) sys.Error!void {
+    while (!inbox.hasFrame()) {
+        const size = try sys.read(fd, inbox.space());
+        if (size == 0) return error.PIPE;
+        inbox.filled(size);
+    }
 }
 
 fn refuseConnection() bool {

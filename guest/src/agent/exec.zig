@@ -131,11 +131,7 @@ pub const Exec = struct {
     /// Sends a signal to the command's whole process group.
     pub fn signal(exec: *const Exec, number: u8) sys.Error!void {
         if (exec.status != null) return error.SRCH;
-        _ = sys.check(linux.kill(-exec.pid, number)) catch |failure| {
-            // The child may not have made its own group yet.
-            if (failure != error.SRCH) return failure;
-            _ = try sys.check(linux.kill(exec.pid, number));
-        };
+        _ = try sys.check(linux.kill(-exec.pid, number));
     }
 
     /// Lets go of everything.  A command that still runs is hung up on, as when a terminal's

@@ -57,7 +57,7 @@ fn spawnOnPipes(wanted: *const request.ExecRequest) sys.Error!Started {
         sys.enlargePipe(ends[0], pipe_bytes);
     }
 
-    started.pid = try fork() orelse runCommand(wanted, child, .pipes);
+    started.pid = try launch(&.{ .wanted = wanted, .standard = child });
     for (child) |fd| sys.close(fd);
     return started;
 }
@@ -71,7 +71,11 @@ fn spawnOnTerminal(wanted: *const request.ExecRequest) sys.Error!Started {
     try sys.setNonblocking(pair.controller);
     const input = try opened.keep(try terminal.duplicate(pair.controller));
 
-    const pid = try fork() orelse runCommand(wanted, @splat(pair.peer), .terminal);
+    const pid = try launch(&.{
+        .wanted = wanted,
+        .standard = @splat(pair.peer),
+        .on_terminal = true,
+    });
     return .{ .pid = pid, .stdin = input, .stdout = pair.controller, .terminal = pair.peer };
 }
 
@@ -103,14 +107,31 @@ pub fn fork() sys.Error!?sys.pid_t {
     return if (pid == 0) null else @intCast(pid);
 }
 
-/// The child's part: becomes the command.
-fn runCommand(
+/// What a child needs to become its command.
+const Launch = struct {
     wanted: *const request.ExecRequest,
     standard: [3]sys.fd_t,
-    kind: enum { pipes, terminal },
-) noreturn {
-    const failure = become(wanted, standard, kind == .terminal);
-    const name = if (failure.folder) wanted.folder.? else wanted.command;
+    on_terminal: bool = false,
+};
+
+/// The stack of a child until it is its command; there is only one child at a time.
+var launch_stack: [64 << 10]u8 align(16) = undefined;
+
+/// Starts a child that shares the agent's memory until it is its command; the agent waits that
+/// long, as after vfork(2).  A copy of the agent's page tables, and every page that either then
+/// copies on its first write, would cost more than all else the agent does for a command.
+fn launch(plan: *const Launch) sys.Error!sys.pid_t {
+    const flags = linux.CLONE.VM | linux.CLONE.VFORK | linux.SIG.CHLD;
+    const top = @intFromPtr(&launch_stack) + launch_stack.len;
+    const pid = linux.clone(&runCommand, top, flags, @intFromPtr(plan), null, 0, null);
+    return @intCast(try sys.check(pid));
+}
+
+/// The child's part: becomes the command.  It changes nothing but its own stack and descriptors.
+fn runCommand(argument: usize) callconv(.c) u8 {
+    const plan: *const Launch = @ptrFromInt(argument);
+    const failure = become(plan.wanted, plan.standard, plan.on_terminal);
+    const name = if (failure.folder) plan.wanted.folder.? else plan.wanted.command;
     for ([_][]const u8{ "sandboxd: ", name, ": ", sys.describe(failure.cause), "\n" }) |part| {
         sys.writeAll(2, part) catch break;
     }

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from bootsmith.errors import VMError
 from bootsmith.model.arch import Arch
-from bootsmith.vm.machine import Network, Share
+from bootsmith.vm.machine import Accelerator, MachineSpec, Network, Share
 from bootsmith.vm.shares.place import share_path
 
 # Addresses of QEMU's user-mode network.
@@ -15,6 +16,10 @@ GATEWAY_ADDRESS = "10.0.2.2"
 NAMESERVER_ADDRESS = "10.0.2.3"
 
 SHARES_FOLDER = "/run/bootsmith/shares"
+
+# QEMU 7.2 keeps the code it has translated by its virtual address: programs whose libraries lie
+# elsewhere each time are translated anew each time they start (docs/decisions/0006).
+_EMULATION_WORDS = ("norandmaps",)
 
 _MOST_BYTES = 2047  # COMMAND_LINE_SIZE of x86 and arm64, without its final zero
 
@@ -42,6 +47,16 @@ def kernel_command_line(
             *extra,
         )
     )
+
+
+def for_accelerator(spec: MachineSpec, accelerator: Accelerator) -> MachineSpec:
+    """``spec`` under ``accelerator``, its kernel told what that makes dear.
+
+    Raises ``VMError`` when there is no room left on the command line.
+    """
+    emulates_x86 = accelerator is Accelerator.TCG and spec.arch is Arch.X86_64
+    words = (*_EMULATION_WORDS, spec.cmdline) if emulates_x86 else (spec.cmdline,)
+    return replace(spec, accelerator=accelerator, cmdline=checked_command_line(words))
 
 
 def checked_command_line(words: Sequence[str]) -> str:

@@ -102,8 +102,12 @@ def _accelerator(accelerator: Accelerator) -> str:
 def _cpu(spec: MachineSpec) -> str:
     if spec.accelerator is not Accelerator.TCG:
         return "host"
-    # Emulating pointer authentication's real cipher doubles the boot time of aarch64.
-    return "max,pauth-impdef=on" if spec.arch is Arch.AARCH64 else "max"
+    if spec.arch is Arch.AARCH64:
+        # Emulating pointer authentication's real cipher doubles the boot time.
+        return "max,pauth-impdef=on"
+    # "Fast" string instructions are emulated byte by byte; a kernel that is told of none
+    # copies and clears memory by words, three times as fast.
+    return "max,erms=off,fsrm=off"
 
 
 def _console(wiring: Wiring) -> Iterator[str]:
@@ -149,7 +153,10 @@ def _network(spec: MachineSpec, bus: str) -> Iterator[str]:
 def _ports(spec: MachineSpec, wiring: Wiring, bus: str) -> Iterator[str]:
     if not spec.ports:
         return
-    yield from ("-device", _option(f"virtio-serial-{bus}", id="ports"))
+    # Each possible port has two queues that QEMU polls whenever it does anything; the first
+    # port is for a console.
+    most = 1 + len(spec.ports)
+    yield from ("-device", _option(f"virtio-serial-{bus}", id="ports", max_ports=most))
     for index, name in enumerate(spec.ports):
         yield from ("-chardev", _option("socket", id=f"port{index}", fd=wiring.ports[name]))
         yield from (

@@ -16,6 +16,7 @@ from bootsmith.host.environment import is_linux
 from bootsmith.host.temporary import RuntimeFolder
 from bootsmith.model.reporter import Reporter, Silent
 from bootsmith.vm.acceleration import Decision, decide
+from bootsmith.vm.boot_args import for_accelerator
 from bootsmith.vm.drives import with_overlays
 from bootsmith.vm.machine import FILES_PORT, Accelerator, MachineSpec
 from bootsmith.vm.qemu_argv import Wiring, qemu_argv
@@ -97,7 +98,7 @@ def _remember(options: StartOptions) -> None:
 
 
 def _start(spec: MachineSpec, decision: Decision, options: StartOptions) -> RunningMachine:
-    spec = replace(spec, accelerator=decision.accelerator)
+    spec = for_accelerator(spec, decision.accelerator)
     if not is_linux():
         return _attempt(spec, decision, options, seccomp=False)
     try:
