@@ -8,7 +8,6 @@ from pathlib import Path
 
 import click
 
-from bootsmith.cli.notes import Notes
 from bootsmith.errors import AgentError, ConfigError
 from bootsmith.host.environment import environment
 from bootsmith.host.paths import exists
@@ -23,9 +22,9 @@ from bootsmith.host.standard_streams import (
     writer,
 )
 from bootsmith.sdk.guest import Guest
-from bootsmith.sdk.vm import VM
-from bootsmith.sdk.vm_options import CommandResult, VMOptions
+from bootsmith.sdk.vm_options import CommandResult
 from bootsmith.vm.execution import RunningCommand
+from bootsmith.vm.shell import LOGIN_SHELL
 
 
 class CommandAfterDashes(click.Command):
@@ -88,30 +87,22 @@ class NeedsCommand(CommandAfterDashes):
 
 
 def environment_options(command: Callable[..., int]) -> Callable[..., int]:
-    """``--env`` and ``--cwd`` for what runs in the guest."""
+    """``--env`` (as a mapping) and ``--cwd`` for what runs in the guest."""
     variable = click.option(
-        "--env", "-e", multiple=True, metavar="NAME=VALUE", help="A variable for the command."
-    )
+        "--env", "-e", multiple=True, metavar="NAME=VALUE", help="A variable for the command.",
+        callback=lambda _context, _option, pairs: _variables(pairs),
+    )  # fmt: skip
     folder = click.option("--cwd", metavar="FOLDER", help="The folder in the guest to run it in.")
     return variable(folder(command))
 
 
-def variables(pairs: Sequence[str]) -> dict[str, str]:
-    """``--env`` as a mapping.  Raises ``BadParameter`` for what is not NAME=VALUE."""
-    found = {}
-    for pair in pairs:
-        name, equals, value = pair.partition("=")
-        if not (name and equals):
-            raise click.BadParameter(f"{pair!r} is not NAME=VALUE", param_hint="--env")
-        found[name] = value
-    return found
-
-
-def opened(image: str | None, *, resume: Path | None, options: VMOptions, notes: Notes) -> VM:
-    """The machine that the user means, not started."""
-    if resume is not None:
-        return VM.resume(resume, image, options=options, reporter=notes)
-    return VM(image, options=options, reporter=notes)
+def run_or_open_shell(
+    vm: Guest, words: Sequence[str], *, env: dict[str, str], cwd: str | None
+) -> CommandResult:
+    """Run a command, or without ``words`` a login shell: at this terminal, if there is one."""
+    if words or not has_terminal():
+        return run_streaming(vm, words or LOGIN_SHELL, env=env, cwd=cwd)
+    return run_on_this_terminal(vm, LOGIN_SHELL, env=env, cwd=cwd)
 
 
 def run_streaming(
@@ -131,9 +122,9 @@ def run_streaming(
 
 
 def run_on_this_terminal(
-    vm: Guest, words: Sequence[str] | None, *, env: dict[str, str], cwd: str | None
+    vm: Guest, words: Sequence[str], *, env: dict[str, str], cwd: str | None
 ) -> CommandResult:
-    """Hand this terminal to a command, by default a login shell."""
+    """Hand this terminal to a command."""
     kind = environment().get("TERM")
     return vm.shell(words, env={"TERM": kind, **env} if kind else env, cwd=cwd)
 
@@ -148,6 +139,17 @@ def require_terminal() -> None:
         raise ConfigError(
             "--tty needs a terminal as standard input and output", hint="leave --tty out"
         )
+
+
+def _variables(pairs: Sequence[str]) -> dict[str, str]:
+    """``--env`` as a mapping.  Raises ``BadParameter`` for what is not NAME=VALUE."""
+    found = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not (name and equals):
+            raise click.BadParameter(f"{pair!r} is not NAME=VALUE", param_hint="--env")
+        found[name] = value
+    return found
 
 
 def _sender(running: RunningCommand) -> Callable[[int], None]:

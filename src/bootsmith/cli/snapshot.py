@@ -6,45 +6,27 @@ from pathlib import Path
 
 import click
 
-from bootsmith.cli.guest_command import (
-    CommandAfterDashes,
-    environment_options,
-    has_terminal,
-    opened,
-    run_on_this_terminal,
-    run_streaming,
-    variables,
-)
-from bootsmith.cli.machine_options import machine_options
-from bootsmith.cli.notes import Notes, booting
+from bootsmith.cli.boot_options import Boot, boot_options
+from bootsmith.cli.guest_command import CommandAfterDashes, environment_options, run_or_open_shell
+from bootsmith.cli.notes import booting
 from bootsmith.errors import ConfigError, VMError
 from bootsmith.host.paths import exists, is_folder
-from bootsmith.sdk.vm_options import VMOptions
 from bootsmith.vm.checkpoint import build_id_of
-from bootsmith.vm.shell import LOGIN_SHELL
 
 
 @click.command(cls=CommandAfterDashes)
-@click.argument("image", required=False)
 @click.option(
     "--output", "-o", type=click.Path(path_type=Path, dir_okay=False), required=True,
     help="The checkpoint to make; an older one is replaced.",
 )  # fmt: skip
 @environment_options
-@click.option(
-    "--resume", type=click.Path(path_type=Path, dir_okay=False), help="Begin with this checkpoint."
-)
-@machine_options
-@click.option("--verbose", "-v", is_flag=True, help="Tell what is decided, and why.")
+@boot_options
 def command(
-    image: str | None,
+    boot: Boot,
     words: tuple[str, ...],
     output: Path,
-    env: tuple[str, ...],
+    env: dict[str, str],
     cwd: str | None,
-    resume: Path | None,
-    options: VMOptions,
-    verbose: bool,
 ) -> int:
     """Boot IMAGE, run a command or a shell in it, and keep what it changed on the disk.
 
@@ -58,11 +40,8 @@ def command(
     found by its build id.
     """
     _require_replaceable(output)
-    given = variables(env)
-    notes = Notes(verbose=verbose)
-    run = run_streaming if words or not has_terminal() else run_on_this_terminal
-    with booting(opened(image, resume=resume, options=options, notes=notes)) as vm:
-        result = run(vm, words or LOGIN_SHELL, env=given, cwd=cwd)
+    with booting(boot.vm()) as vm:
+        result = run_or_open_shell(vm, words, env=env, cwd=cwd)
         if words and result.exit_code != 0:
             click.echo(f"nothing is kept: status {result.exit_code}", err=True)
             return result.exit_code
