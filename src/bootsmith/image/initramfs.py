@@ -14,9 +14,9 @@ from bootsmith.image.cpio import write_cpio
 from bootsmith.image.kernel_modules import LoadedModule
 from bootsmith.model.guest_path import GuestPath, ancestors, guest_path
 from bootsmith.model.streams import BlobSource, ByteSink
+from bootsmith.tree.device_nodes import device_node
 from bootsmith.tree.entry import (
     Content,
-    Device,
     Directory,
     Entry,
     InlineBytes,
@@ -28,7 +28,7 @@ from bootsmith.tree.file_tree import FileTree
 _FOLDERS = ("", "dev", "newroot", "proc", "sys")
 _FOLDER = Directory(Metadata(0o755))
 _PLAIN = Metadata(0o644)
-_CONSOLE = Device(Metadata(0o600), is_block=False, major=5, minor=1)
+_CONSOLE = device_node("console", Metadata(0o600))
 
 
 def initramfs_tree(*, init: Content, modules: Sequence[LoadedModule], release: str) -> FileTree:

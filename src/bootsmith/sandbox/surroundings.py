@@ -12,26 +12,14 @@ from dataclasses import dataclass
 from bootsmith.host.sandbox.mounts import ShownFile, View
 from bootsmith.model.guest_command import GuestFile
 from bootsmith.model.guest_path import ROOT, GuestPath, guest_path, join, parent
-from bootsmith.tree.entry import Device, Directory, InlineBytes, Metadata, RegularFile, Symlink
+from bootsmith.tree.device_nodes import DESCRIPTOR_LINKS, device_node
+from bootsmith.tree.entry import Directory, InlineBytes, Metadata, RegularFile, Symlink
 from bootsmith.tree.file_tree import FileTree, TreeBuilder
 
 _MAX_LINKS = 40
 
-# Of Documentation/admin-guide/devices.txt, for a sandbox that can mount nothing.
-_DEVICES = (
-    (b"null", 1, 3),
-    (b"zero", 1, 5),
-    (b"full", 1, 7),
-    (b"random", 1, 8),
-    (b"urandom", 1, 9),
-    (b"tty", 5, 0),
-)
-_DEVICE_LINKS = (
-    (b"fd", b"/proc/self/fd"),
-    (b"stdin", b"/proc/self/fd/0"),
-    (b"stdout", b"/proc/self/fd/1"),
-    (b"stderr", b"/proc/self/fd/2"),
-)
+# For a sandbox that can mount nothing.
+_DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,10 +156,7 @@ def _is_inside(path: GuestPath, directories: tuple[GuestPath, ...]) -> bool:
 
 
 def _add_devices(builder: TreeBuilder, dev: GuestPath) -> None:
-    for device, major, minor in _DEVICES:
-        builder.put(
-            join(dev, device),
-            Device(Metadata(0o666), is_block=False, major=major, minor=minor),
-        )
-    for link, target in _DEVICE_LINKS:
-        builder.put(join(dev, link), Symlink(Metadata(0o777), target))
+    for name in _DEVICES:
+        builder.put(join(dev, name.encode()), device_node(name, Metadata(0o666)))
+    for link, target in DESCRIPTOR_LINKS.items():
+        builder.put(join(dev, link.encode()), Symlink(Metadata(0o777), target))

@@ -30,9 +30,9 @@ from bootsmith.sources.alpine.installed import (
 from bootsmith.sources.alpine.unpacked import UnpackedApk
 from bootsmith.tree.accounts import read_accounts
 from bootsmith.tree.contents import read_content
+from bootsmith.tree.device_nodes import device_node
 from bootsmith.tree.entry import (
     EMPTY,
-    Device,
     Directory,
     Entry,
     HardLink,
@@ -67,11 +67,11 @@ _FOLDERS = {
     "var/cache/misc": 0o755,
 }
 _DEVICES = (
-    ("null", 0o666, 1, 3),
-    ("zero", 0o666, 1, 5),
-    ("random", 0o666, 1, 8),
-    ("urandom", 0o666, 1, 9),
-    ("console", 0o600, 5, 1),
+    ("null", 0o666),
+    ("zero", 0o666),
+    ("random", 0o666),
+    ("urandom", 0o666),
+    ("console", 0o600),
 )
 
 
@@ -106,8 +106,8 @@ def prepared(base: FileTree | None = None) -> FileTree:
     """``base`` with the directories and devices that apk makes first, where there are none."""
     builder = TreeBuilder(base)
     found: dict[str, Entry] = {path: Directory(Metadata(mode)) for path, mode in _FOLDERS.items()}
-    for device, mode, major, minor in _DEVICES:
-        found[f"dev/{device}"] = Device(Metadata(mode), is_block=False, major=major, minor=minor)
+    for device, mode in _DEVICES:
+        found[f"dev/{device}"] = device_node(device, Metadata(mode))
     for path, entry in found.items():
         place = builder.place(guest_path(path))
         if place not in builder:

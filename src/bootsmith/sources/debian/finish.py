@@ -15,9 +15,9 @@ from bootsmith.sources.debian.archive import Repository
 from bootsmith.sources.debian.mirror import PUBLIC_MIRRORS
 from bootsmith.sources.tidying import clamp_days, remove_below, remove_logs, replace_content
 from bootsmith.tree.accounts import read_accounts
+from bootsmith.tree.device_nodes import DESCRIPTOR_LINKS, device_node
 from bootsmith.tree.entry import (
     EMPTY,
-    Device,
     Directory,
     Entry,
     InlineBytes,
@@ -53,22 +53,7 @@ _DATED = ("etc/shadow", "etc/shadow-")
 _OWNED_BY_APT = ("var/cache/apt/archives/partial", "var/lib/apt/lists/partial")
 
 # Those of mmdebstrap; a chroot needs them, a virtual machine mounts its own.
-_DEVICES = (
-    ("console", 5, 1),
-    ("full", 1, 7),
-    ("null", 1, 3),
-    ("ptmx", 5, 2),
-    ("random", 1, 8),
-    ("tty", 5, 0),
-    ("urandom", 1, 9),
-    ("zero", 1, 5),
-)
-_DEVICE_LINKS = (
-    ("fd", b"/proc/self/fd"),
-    ("stderr", b"/proc/self/fd/2"),
-    ("stdin", b"/proc/self/fd/0"),
-    ("stdout", b"/proc/self/fd/1"),
-)
+_DEVICES = ("console", "full", "null", "ptmx", "random", "tty", "urandom", "zero")
 _FSTAB = b"# UNCONFIGURED FSTAB FOR BASE SYSTEM\n"
 
 
@@ -138,10 +123,9 @@ def _add(builder: TreeBuilder, repositories: Sequence[Repository], plain: Metada
         signed_by = f"/{keyring.decode()}" if keyring else None
         text = apt_sources(repositories, signed_by=signed_by)
         found[SOURCES.decode()] = RegularFile(plain, InlineBytes(text.encode()))
-    for name, major, minor in _DEVICES:
-        metadata = plain._replace(mode=0o666)
-        found[f"dev/{name}"] = Device(metadata, is_block=False, major=major, minor=minor)
-    for name, target in _DEVICE_LINKS:
+    for name in _DEVICES:
+        found[f"dev/{name}"] = device_node(name, plain._replace(mode=0o666))
+    for name, target in DESCRIPTOR_LINKS.items():
         found[f"dev/{name}"] = Symlink(plain._replace(mode=0o777), target)
     found["dev/pts"] = found["dev/shm"] = folder
     # /var/lock leads there (Policy 9.1.4), and base-files makes it, where nothing is kept.
