@@ -38,6 +38,10 @@ def test_a_command_in_the_wrong_place(words: tuple[str, ...], advice: str) -> No
     assert f"as in: {advice}\n" in refused(*words)
 
 
+def test_a_mistyped_option_is_told_before_the_command_that_seems_to_be_missing() -> None:
+    assert "did you mean '--memory'" in refused("--memroy", "512", "uname").lower()
+
+
 @pytest.mark.parametrize(
     ("option", "value"),
     [

@@ -55,21 +55,22 @@ class NeedsCommand(CommandAfterDashes):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if "--" not in args[:-1] and not {"-h", "--help"}.intersection(args):
-            example = " ".join(self._with_dashes([word for word in args if word != "--"]))
+            given = [word for word in args if word != "--"]
+            at = self._begin_of_command(given)
+            super().parse_args(ctx, given[:at])  # a mistake in the options is told first
+            ours, words = shlex.join(given[:at]), shlex.join(given[at:]) or "uname -a"
+            example = f"{ours} -- {words}".lstrip()
             raise click.UsageError(
                 f"there is no command: write it after --, as in: {ctx.command_path} {example}"
             )
         return super().parse_args(ctx, args)
 
-    def _with_dashes(self, args: Sequence[str]) -> Iterator[str]:
-        """``args`` with dashes where the command seems to begin."""
+    def _begin_of_command(self, args: Sequence[str]) -> int:
+        """Where in ``args``, which have no dashes, the command seems to begin."""
         positions = list(self._positions(args))
         if positions and _looks_like_an_image(args[positions[0]]):
             positions = positions[1:]
-        at = positions[0] if positions else len(args)
-        yield from map(shlex.quote, args[:at])
-        yield "--"
-        yield shlex.join(args[at:]) or "uname -a"
+        return positions[0] if positions else len(args)
 
     def _positions(self, args: Sequence[str]) -> Iterator[int]:
         """Where in ``args`` words stand that are neither options nor their values."""

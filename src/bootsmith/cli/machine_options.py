@@ -64,8 +64,8 @@ _OPTIONS = (
         "--memory", "memory_mib", type=_memory_mib, default="1024", show_default=True,
         metavar="SIZE", help="Memory, as in 512M or 2G; a number alone counts MiB.",
     ),
-    click.option("--network/--no-network", default=True, show_default=True,
-        help="Let the guest reach out."),
+    click.option("--network/--no-network", default=True,
+        help="Let the guest reach out; on by default."),
     click.option(
         "--accel", "acceleration", type=click.Choice(get_args(Acceleration)), default="auto",
         show_default=True,

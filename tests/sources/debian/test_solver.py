@@ -271,7 +271,7 @@ REFUSALS: dict[str, tuple[Mapping[str, str], str, type[ResolveError], str, str]]
         "helo hello nowhere",
         PackageNotFound,
         "there are no packages helo, nowhere for amd64 in debian stable",
-        "you asked for nowhere",
+        "you asked for helo, nowhere",
     ),
     "an unknown version": (
         {"a=1.2": ""},

@@ -28,7 +28,7 @@ def absent(universe: Universe, asked: Sequence[Dependency]) -> PackageNotFound:
     none_of = "there is no package" if len(names) == 1 else "there are no packages"
     return PackageNotFound(
         f"{none_of} {', '.join(names)} for {universe.arch} in {_searched(universe)}",
-        causes=tuple(f"you asked for {dependency}" for dependency in asked),
+        causes=(f"you asked for {', '.join(map(str, asked))}",),
         hint=_did_you_mean(universe, *names),
     )
 

@@ -20,7 +20,7 @@ def no_such_packages(universe: Universe, items: Sequence[Item]) -> PackageNotFou
     searched = ", ".join(str(suite.repository) for suite in universe.suites)
     return PackageNotFound(
         f"{none_of} {', '.join(names)} for {universe.arch} in {searched}",
-        causes=tuple(f"you asked for {item}" for item in items),
+        causes=(f"you asked for {', '.join(map(str, items))}",),
         hint=_did_you_mean(universe, *names),
     )
 
