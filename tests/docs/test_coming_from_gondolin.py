@@ -11,7 +11,7 @@ from tests.support.debian_images import CHECKOUT
 
 PAGE = (CHECKOUT / "docs" / "coming-from-gondolin.md").read_text("utf-8")
 OURS = re.compile(
-    r"(debian|kernel|files|users|ssh|build|outputs|hostname)(\.|$)|alpine\.(repositories|keys)$"
+    r"(debian|kernel|krun|files|users|ssh|build|outputs|hostname)(\.|$)|alpine\.(repositories|keys)$"
     r"|rootfs\.(freeMb|profile)$|postBuild\.copy\."
 )
 
