@@ -182,6 +182,7 @@ PROMISES: dict[str, tuple[str, ...]] = {
         "config/test_parse.py::test_what_is_secret_is_not_in_the_json",
     ),
     "a full or read-only disk": (
+        "vm/test_disk_errors.py::test_what_qemu_says",
         "pipeline/test_hard_places.py::test_a_disk_that_takes_no_more",
         "cli/test_bad_input.py::test_a_cache_that_cannot_be_written",
     ),

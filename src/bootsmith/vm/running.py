@@ -169,7 +169,8 @@ class RunningMachine:
         """Stop, and keep what the guest has changed on its first disk in ``target``.
 
         ``image`` is that disk as it was specified.  Raises ``VMError`` when the machine has
-        already ended or its disk keeps no changes, ``HostError`` when they cannot be written.
+        already ended, its disk keeps no changes, or not all of them could be written while it ran;
+        ``HostError`` when they cannot be written now.
         """
         with self._ending:
             if self._has_ended or image.mode is not DiskMode.COW:
@@ -177,11 +178,14 @@ class RunningMachine:
                     "there are no changes to keep",
                     hint="make a checkpoint of a running machine whose root mode is cow",
                 )
+            from bootsmith.vm import disk_errors
             from bootsmith.vm.checkpoint import save_changes
 
             try:
+                disk_errors.ask(self._channels["qmp"])
                 self._wind_down(timeout_s)
                 self._child.terminate()
+                disk_errors.require_none(self._channels["qmp"])
                 save_changes(
                     self.spec.drives[0].path,
                     target,
