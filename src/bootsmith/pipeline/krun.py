@@ -220,7 +220,8 @@ class Krun:
 
     def _go_without(self, error: ImageError) -> Literal["unavailable"]:
         self._bench.reporter.warning(
-            f"the image gets no kernel for libkrun: {str(error).splitlines()[0]}"
+            f"the image gets no kernel for libkrun (QEMU needs none; --krun off asks for none): "
+            f"{str(error).splitlines()[0]}"
         )
         return "unavailable"
 
