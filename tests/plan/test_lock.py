@@ -33,6 +33,36 @@ def test_a_lock_comes_back() -> None:
     assert decode_lock(encode_lock(LOCK), origin="x") == LOCK
 
 
+KRUN = LockedPackage(
+    name="libkrunfw-x86_64.tgz", version="v5.2.1", arch="x86_64", mirror="libkrunfw",
+    path="v5.2.1/libkrunfw-x86_64.tgz", digest=Digest.of(b"krun"), size_bytes=4,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("krun", [KRUN, "unavailable", None], ids=["archive", "none had", "none"])
+def test_what_became_of_libkruns_kernel_comes_back(krun: LockedPackage | str | None) -> None:
+    lock = LOCK.model_copy(update={"krun": krun})
+    assert decode_lock(encode_lock(lock), origin="x") == lock
+    assert (KRUN in lock.blobs()) is (krun is KRUN)
+    assert lock.krun_archive == (krun if krun is KRUN else None)
+
+
+def test_a_lock_from_before_there_was_one_is_good() -> None:
+    fields = json.loads(encode_lock(LOCK))
+    del fields["krun"]
+    assert decode_lock(json.dumps(fields).encode(), origin="x") == LOCK
+
+
+@pytest.mark.parametrize(
+    "krun",
+    ["maybe", {}, {**json.loads(KRUN.model_dump_json(by_alias=True)), "path": "../x.tgz"}],
+)
+def test_a_spoilt_one_is_refused(krun: Any) -> None:
+    fields = json.loads(encode_lock(LOCK)) | {"krun": krun}
+    with pytest.raises(ImageError, match=r"not a lock file of this version: krun\."):
+        decode_lock(json.dumps(fields).encode(), origin="x")
+
+
 def test_unsigned_are_told() -> None:
     assert LOCK.unsigned == ("mine",)
 
