@@ -76,6 +76,8 @@ class HttpClient:
             )
         except HTTPError as error:
             raise _unreachable(url, error) from error
+        except ValueError as error:  # of urllib.parse, about where a redirect leads
+            raise FetchError(f"{url} leads to no address: {error}", url=url) from error
         try:
             _check_status(url, response.status)
             yield Answer(
