@@ -34,7 +34,7 @@ class Home:
         (["attach", "web"], 1, "there is no machine 'web'"),
         (["logs", "web"], 1, "there is no machine 'web'"),
         (["stop", "web"], 1, "there is no machine 'web'"),
-        (["stop"], 2, "Missing argument"),
+        (["stop"], 2, "missing argument"),
         (["exec", "--vm", "web", "--", "true"], 1, "there is no machine 'web'"),
         (["exec", "--vm", "web", "./image", "--", "true"], 2, "--vm takes neither an IMAGE"),
         (["exec", "--vm", "web", "--memory", "64", "--", "true"], 2, "--vm takes neither"),
