@@ -101,6 +101,9 @@ PROMISES: dict[str, tuple[str, ...]] = {
         "vm/test_live_machine.py::test_stopping_is_orderly_and_quick",
         "vm/test_live_machine.py::test_what_was_written_is_there_after_a_checkpoint",
     ),
+    "host keys empty after a power loss": (
+        "guest/test_sshd_script.py::test_a_key_is_whole_whatever_a_power_loss_left",
+    ),
     "the host's resolv.conf in the image": (
         "sandbox/test_isolation.py::test_the_hosts_name_servers_are_seen_and_not_kept",
     ),
