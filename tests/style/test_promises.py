@@ -35,11 +35,14 @@ PROMISES: dict[str, tuple[str, ...]] = {
         "sources/debian/test_unpack.py::test_usr_is_merged_from_the_start",
         "sources/debian/test_unpack.py::test_a_link_to_a_folder_stays_and_is_followed",
         "sources/alpine/test_install.py::test_a_folder_below_a_link",
+        "pipeline/test_alpine_bad_input.py::test_files_below_a_merged_folder_are_kept",
     ),
     "modes, owners, attributes are lost": (
         "sources/alpine/test_install.py::test_every_kind_of_entry",
         "sources/alpine/test_install.py::test_extended_attributes",
         "sandbox/test_changes.py::test_attributes_come_back",
+        "pipeline/test_alpine_bad_input.py::test_modes_and_owners_are_the_packages",
+        "pipeline/test_alpine_bad_input.py::test_extended_attributes_are_kept",
     ),
     "the builder's ids in the image": (
         (
@@ -47,13 +50,16 @@ PROMISES: dict[str, tuple[str, ...]] = {
             "test_another_place_time_locale_and_cache_give_the_same_bytes"
         ),
         "pipeline/test_alpine_build.py::test_another_user_and_store_make_the_same_bytes",
+        "pipeline/test_alpine_bad_input.py::test_nobody_owns_files_but_whom_a_package_names",
     ),
     "index cache never refreshed": (
         "store/test_index_cache.py::test_a_changed_index_is_seen_at_once",
         "store/test_index_cache.py::test_an_old_index_is_not_passed_off_as_new",
+        "pipeline/test_alpine_bad_input.py::test_a_changed_mirror_and_another_one_are_seen",
     ),
     "cache keys without the mirror": (
         "store/test_index_cache.py::test_another_mirror_is_another_index",
+        "pipeline/test_alpine_bad_input.py::test_a_changed_mirror_and_another_one_are_seen",
     ),
     "links in packages reach files of this machine": (
         "tree/test_overlay.py::test_escape_attempts_end_inside_the_root",
@@ -63,12 +69,21 @@ PROMISES: dict[str, tuple[str, ...]] = {
         "sources/alpine/test_apk.py::test_hostile_names",
         "sources/debian/test_unpack.py::test_a_path_that_climbs",
         "pipeline/test_logins.py::test_keys_stay_inside_the_image_where_links_lead_out",
+        "pipeline/test_alpine_bad_input.py::test_a_hostile_package_ends_the_build",
+        "pipeline/test_alpine_bad_input.py::test_an_init_that_is_a_link_is_replaced_in_the_image_alone",
     ),
     "commands inherit the host's environment": (
         "sandbox/test_isolation.py::test_the_environment_is_only_the_jobs",
         "sandbox/test_isolation.py::test_no_process_tells_the_hosts_environment",
+        (
+            "pipeline/test_alpine_bad_input.py::"
+            "test_nothing_of_the_hosts_environment_or_resolver_is_in_the_image"
+        ),
     ),
-    "commands have no /dev": ("sandbox/test_isolation.py::test_the_usual_devices_are_devices",),
+    "commands have no /dev": (
+        "sandbox/test_isolation.py::test_the_usual_devices_are_devices",
+        "pipeline/test_alpine_bad_input.py::test_commands_have_devices_and_leave_none_behind",
+    ),
     "commands die of much output": ("sandbox/test_commands.py::test_megabytes_of_output",),
     "one error text for every mistake": (
         "config/test_parse.py::test_all_mistakes_come_in_one_report_and_unknown_keys_beside_them",
