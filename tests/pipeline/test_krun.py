@@ -72,6 +72,7 @@ class Build:
     arch: Arch = Arch.X86_64
     mode: KrunMode = "auto"
     offline: bool = False
+    distro: str = "alpine"
     krun: dict[str, Any] = field(default_factory=dict)
     heard: Heard = field(default_factory=Heard)
 
@@ -102,7 +103,7 @@ class Build:
             files=self.folder,
             now=datetime.now(UTC),
         )
-        config = parse_config({"krun": self.krun}, origin="")
+        config = parse_config({"distro": self.distro, "krun": self.krun}, origin="")
         return Krun(
             BuildRequest(config=config, arch=self.arch, output=self.folder, krun=self.mode), bench
         )
@@ -125,6 +126,18 @@ def server() -> Iterator[Server]:
 @pytest.fixture
 def build(server: Server, tmp_path: Path) -> Build:
     return Build(folder=tmp_path, mirror=server.url)
+
+
+def test_an_image_of_debian_has_one_only_when_that_is_asked_for(
+    build: Build, server: Server
+) -> None:
+    build.distro = "debian"
+    assert build.part().choose() is None
+    assert server.requests == []
+    build.krun = {"version": VERSION}
+    assert isinstance(build.part().choose(), LockedPackage)
+    build.krun, build.mode = {}, "require"
+    assert isinstance(build.part().choose(), LockedPackage)
 
 
 @pytest.mark.parametrize("arch", Arch)

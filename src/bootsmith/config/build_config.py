@@ -57,7 +57,11 @@ class KernelConfig(Part):
 
 
 class KrunConfig(Part):
-    """Where the kernel comes from that libkrun boots the image with."""
+    """Where the kernel comes from that libkrun boots the image with.
+
+    An image of Alpine has one where it can be had; one of Debian, only when this part says
+    something or `--krun require` asks for it.
+    """
 
     version: ReleaseTag | None = None
     """The release of libkrunfw; left out, `alpine.krunfwVersion`, and on Debian its default."""
@@ -266,6 +270,11 @@ class BuildConfig(Part):
         if self.krun.version is not None:
             return self.krun.version
         return self.alpine.krunfw_version if self.distro == "alpine" else DEFAULT_KRUNFW_VERSION
+
+    @property
+    def wants_krun(self) -> bool:
+        """Whether a kernel for libkrun is looked for when nothing more is said."""
+        return self.distro == "alpine" or self.krun != KrunConfig()
 
     def as_json(self) -> dict[str, Any]:
         """The config as the manifest keeps it: camel case, nothing that is only a default, and

@@ -58,7 +58,7 @@ class Krun:
         Raises ``IntegrityError`` when the archive is another than the config says, and
         ``ResolveError`` when it is required and cannot be had.
         """
-        if self._request.krun == "off":
+        if not self._is_wanted():
             return None
         try:
             return self._archive()
@@ -105,6 +105,11 @@ class Krun:
             return None
         found = self._kernel(archive.name, archive.digest)
         return BlobSlice(found.digest, 0, found.size_bytes)
+
+    def _is_wanted(self) -> bool:
+        if self._request.krun == "auto":
+            return self._request.config.wants_krun
+        return self._request.krun == "require"
 
     @cached_property
     def _mirror(self) -> Mirror:
