@@ -106,7 +106,7 @@ def test_a_file_more_is_a_new_image_with_the_file(debian_image: Path, tmp_path: 
     (tmp_path / "tool" / "run").chmod(0o4750)
     (tmp_path / "config.json").write_text("""{
       "debian": {"packages": ["ca-certificates"]},
-      "files": [{"path": "/etc/motd", "content": "hello\\n", "mode": "0600", "uid": 7}],
+      "files": [{"path": "/etc/motd", "content": "hello\\n", "mode": "0600", "owner": "7"}],
       "postBuild": {
         "copy": [{"src": "tool", "dest": "/opt/tool"}],
         "commands": ["/opt/tool/run > /root/out", "env > /root/env"]
