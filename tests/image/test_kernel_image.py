@@ -30,7 +30,7 @@ PACKED = [item for item in Compression if item is not Compression.NONE]
     [
         (bzimage(b""), Arch.X86_64, KernelFormat.BZIMAGE),
         (arm64_image(), Arch.AARCH64, KernelFormat.IMAGE),
-        (zboot(gzip.compress(arm64_image())), Arch.AARCH64, KernelFormat.ZBOOT),
+        (zboot(gzip.compress(arm64_image(), mtime=0)), Arch.AARCH64, KernelFormat.ZBOOT),
         (vmlinux(), Arch.X86_64, KernelFormat.ELF),
         (vmlinux(machine=183), Arch.AARCH64, KernelFormat.ELF),
     ],
