@@ -133,7 +133,8 @@ def test_the_layer_is_that_of_the_namespaces(vm: VmSandbox, tmp_path: Path) -> N
     """Contents, holes, modes, owners, attributes, links, devices, deletions, times."""
     tree, script = every_change()
     namespaces = make_sandbox(tmp_path)
-    script = script if os.geteuid() == 0 else script.replace("mknod", ": mknod")
+    if os.geteuid() != 0:  # whose namespaces have no devices and no more than 65,536 ids
+        script = script.replace("mknod", ": mknod").replace("70000:80000", "7000:8000")
     work = job(script, files=SURROUNDED)
     theirs, ours = namespaces.run(work, tree), vm.run(work, tree)
     made: tuple[set[bytes], set[bytes]] = set(), set()
@@ -157,6 +158,8 @@ def _shapes(found: dict[GuestPath, Member]) -> dict[bytes, object]:
 
 
 def test_the_view_is_that_of_the_namespaces(vm: VmSandbox, tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("an ordinary user's namespaces refuse devices that a machine's root may make")
     tree = with_files(host_programs_tree(), {"etc/covered": b"the tree's own\n"})
     namespaces = make_sandbox(tmp_path)
     work = job(VIEW, "echo /root/*; cat /proc/net/dev", files=SURROUNDED, hostname="guest-7")

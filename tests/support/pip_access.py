@@ -17,18 +17,23 @@ _CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 def pip_access() -> dict[str, Any]:
     """This machine's index, proxy and certificate authorities; nothing where it has none."""
     env = {name: os.environ[name] for name in _VARIABLES if os.environ.get(name)}
-    asked = subprocess.run(
-        [sys.executable, "-m", "pip", "config", "get", "global.index-url"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if asked.returncode == 0:
-        env.setdefault("PIP_INDEX_URL", asked.stdout.strip())
-    certificates = os.environ.get("SSL_CERT_FILE")
+    if index := _configured("global.index-url"):
+        env.setdefault("PIP_INDEX_URL", index)
+    certificates = os.environ.get("SSL_CERT_FILE") or _configured("global.cert")
     if not certificates:
         return {"env": env}
     return {
         "env": {**env, "PIP_CERT": _CERTIFICATES},
         "files": [{"src": certificates, "dest": _CERTIFICATES}],
     }
+
+
+def _configured(name: str) -> str:
+    """What pip's own files say of ``name``; nothing where they do not mention it."""
+    asked = subprocess.run(
+        [sys.executable, "-m", "pip", "config", "get", name],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return asked.stdout.strip() if asked.returncode == 0 else ""

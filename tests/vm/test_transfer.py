@@ -74,6 +74,8 @@ def test_a_tree_there_and_back(agent: Agent, tree: Path, tmp_path: Path) -> None
 
 
 def test_a_guest_with_nothing_but_busybox(tree: Path, tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("busybox makes folders with their modes first: only root may fill them then")
     programs = tmp_path / "programs"
     programs.mkdir()
     for name in ("tar", "mkdir", "dirname", "basename"):
