@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import subprocess
 import sys
@@ -29,11 +30,15 @@ def pip_access() -> dict[str, Any]:
 
 
 def _configured(name: str) -> str:
-    """What pip's own files say of ``name``; nothing where they do not mention it."""
-    asked = subprocess.run(
-        [sys.executable, "-m", "pip", "config", "get", name],
-        capture_output=True,
-        text=True,
-        check=False,
+    """What pip's own files say of ``name``; nothing where they do not mention it.
+
+    ``pip config get`` does not find what only the machine's own file says, ``list`` does.
+    """
+    listed = subprocess.run(
+        [sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=True
     )
-    return asked.stdout.strip() if asked.returncode == 0 else ""
+    for line in listed.stdout.splitlines():
+        key, _, value = line.partition("=")
+        if key == name:
+            return str(ast.literal_eval(value))
+    return ""
