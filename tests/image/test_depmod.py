@@ -29,6 +29,7 @@ def ours(modules: KernelModules) -> dict[str, bytes]:
         order=modules.text("modules.order"),
         builtin=modules.text("modules.builtin"),
         builtin_modinfo=modules.text("modules.builtin.modinfo"),
+        blobs=modules.blobs,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from bootsmith.config.parse import parse_config
 from bootsmith.errors import ConfigError, ImageError, StepFailed
 from bootsmith.host.namespaces import namespace_support
+from bootsmith.host.sandbox.process import SandboxProcess
 from bootsmith.model.digest import Digest
 from bootsmith.model.guest_command import GuestCommand
 from bootsmith.model.guest_path import guest_path
@@ -38,7 +40,9 @@ class Guarded:
         self.access = build_access(config, store=self.store, base=folder)
         self.printed: list[bytes] = []
         self.executor = GuardedExecutor(
-            executor=NamespaceExecutor(work_folder=folder / "store/work", kind=support.kind),
+            executor=NamespaceExecutor(
+                start=partial(SandboxProcess, folder / "store/work"), kind=support.kind
+            ),
             access=self.access,
         )
 

@@ -32,6 +32,7 @@ from bootsmith.pipeline.request import BuildRequest, KrunMode
 from bootsmith.pipeline.workbench import Workbench
 from bootsmith.plan.lock import Lock, LockedPackage
 from bootsmith.sandbox.choose import ChosenExecutor
+from bootsmith.sandbox.head_start import HeadStart
 from bootsmith.store.blobs import Store
 from bootsmith.store.fetch import Fetcher
 from bootsmith.tree.contents import read_content
@@ -97,6 +98,7 @@ class Build:
                 wanted="auto",
                 arch=self.arch,
                 work_folder=store.work,
+                head_start=HeadStart(store.work),
                 state_folder=self.folder,
                 reporter=self.heard,
             ),

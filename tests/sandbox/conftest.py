@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from bootsmith.host.namespaces import SandboxKind, namespace_support
+from bootsmith.host.sandbox.process import SandboxProcess
 from bootsmith.model.guest_command import GuestCommand
 from bootsmith.sandbox.executor import Executor, SandboxJob
 from bootsmith.sandbox.namespace import NamespaceExecutor
@@ -28,7 +30,9 @@ class Sandbox:
         self.folder = folder
         self.blobs = MemoryBlobs()
         self.printed: list[tuple[str, str]] = []
-        self.executor: Executor = NamespaceExecutor(work_folder=folder, kind=kind)
+        self.executor: Executor = NamespaceExecutor(
+            start=partial(SandboxProcess, folder), kind=kind
+        )
 
     @property
     def lines(self) -> list[str]:

@@ -21,13 +21,14 @@ from tests.support.processes import children, command_lines
 _CODE = """
 import sys
 from pathlib import Path
+from bootsmith.host.sandbox.process import SandboxProcess
 from bootsmith.sandbox.namespace import NamespaceExecutor
 from tests.sandbox.conftest import job
 from tests.support.host_programs import host_programs_tree
 from tests.support.memory_blobs import MemoryBlobs
 
 kind, folder, script = sys.argv[1:]
-NamespaceExecutor(work_folder=Path(folder), kind=kind).run(
+NamespaceExecutor(start=lambda: SandboxProcess(Path(folder)), kind=kind).run(
     host_programs_tree(),
     job(script),
     blobs=MemoryBlobs(),

@@ -20,6 +20,7 @@ from bootsmith.pipeline.mirrors import MirrorAccess
 from bootsmith.pipeline.request import BuildRequest
 from bootsmith.pipeline.workbench import Workbench
 from bootsmith.sandbox.choose import ChosenExecutor
+from bootsmith.sandbox.head_start import HeadStart
 from bootsmith.sources.debian.unpacked import ChosenDeb, unpack_debs
 from bootsmith.store.blobs import Store
 from bootsmith.store.fetch import Fetcher
@@ -85,6 +86,7 @@ def _workbench(store: Store, arch: Arch, folder: Path) -> Workbench:
             wanted="auto",
             arch=arch,
             work_folder=store.work,
+            head_start=HeadStart(store.work),
             state_folder=folder,
             reporter=Silent(),
         ),

@@ -14,6 +14,7 @@ import sys
 import tempfile
 from functools import cache
 from pathlib import Path
+from threading import Lock
 from typing import Literal, NamedTuple, TypeAlias
 
 from bootsmith.errors import HostError
@@ -26,6 +27,7 @@ from bootsmith.host.sandbox.syscalls import CAP_SYS_ADMIN
 SandboxKind: TypeAlias = Literal["root", "subuid", "chroot"]
 
 _TRIAL_BYTES = 16 << 20
+_TRYING = Lock()
 _PLACES = (b"dev", b"proc", b"sys", b"run", b"tmp")
 _SETTINGS = Path("/proc/sys")
 _IN_CONTAINER = (
@@ -51,9 +53,17 @@ class NamespaceSupport(NamedTuple):
     fix: str = ""
 
 
-@cache
 def namespace_support() -> NamespaceSupport:
-    """The best that works here; tried once a process, which takes a tenth of a second."""
+    """The best that works here; tried once a process, which takes a tenth of a second.
+
+    Who asks while it is being tried waits for the result.
+    """
+    with _TRYING:
+        return _tried_support()
+
+
+@cache
+def _tried_support() -> NamespaceSupport:
     if not sys.platform.startswith("linux"):
         return NamespaceSupport(
             "none", "the programs of a guest need a Linux kernel", "build on a Linux machine"

@@ -179,6 +179,7 @@ def guest_modules(
             order=texts["modules.order"],
             builtin=texts["modules.builtin"],
             builtin_modinfo=texts["modules.builtin.modinfo"],
+            blobs=modules.blobs,
         ),
     }
     contents: dict[str, Content] = {module.path: module.content for module in chosen}

@@ -12,7 +12,9 @@ from typing import NamedTuple
 
 from bootsmith.image.kernel_modules import LoadedModule
 from bootsmith.image.module_index import module_index
-from bootsmith.image.module_info import module_name
+from bootsmith.image.module_info import module_name, module_symbols
+from bootsmith.model.streams import BlobSource
+from bootsmith.tree.contents import read_content
 
 _BRACKETS = re.compile(r"\[[^\]]*\]|-")
 _DEVICE_NAME = re.compile(r"devname:(?P<name>.+)")
@@ -20,14 +22,20 @@ _DEVICE_NUMBER = re.compile(r"(?P<kind>char|block)-major-(?P<major>\d+)-(?P<mino
 
 
 def depmod(
-    modules: Sequence[LoadedModule], *, order: str, builtin: str, builtin_modinfo: str
+    modules: Sequence[LoadedModule],
+    *,
+    order: str,
+    builtin: str,
+    builtin_modinfo: str,
+    blobs: BlobSource,
 ) -> dict[str, bytes]:
     """The index files of ``modules``, by file name.
 
     ``order``, ``builtin`` and ``builtin_modinfo`` are the texts of the kernel package's
-    ``modules.order``, ``modules.builtin`` and ``modules.builtin.modinfo``.
+    ``modules.order``, ``modules.builtin`` and ``modules.builtin.modinfo``; what the modules hold
+    is in ``blobs``.  Raises ``ArchiveError`` for a module whose symbols are damaged.
     """
-    linked = _linked(_in_order(modules, order))
+    linked = _linked(_in_order(modules, order), blobs)
     texts = {
         "modules.dep": _dependency_lines(linked),
         "modules.alias": _alias_lines(linked),
@@ -62,8 +70,8 @@ def _in_order(modules: Sequence[LoadedModule], order: str) -> list[LoadedModule]
     return sorted(modules, key=lambda item: (places.get(item.path[: -len(".ko")], last), item.path))
 
 
-def _linked(modules: list[LoadedModule]) -> list[_Linked]:
-    symbols = [module.symbols for module in modules]
+def _linked(modules: list[LoadedModule], blobs: BlobSource) -> list[_Linked]:
+    symbols = [module_symbols(read_content(module.content, blobs=blobs)) for module in modules]
     owners = {name: index for index, own in enumerate(symbols) for name in own.exports}
     direct = [
         _unique(owners[name] for name in own.imports if owners.get(name, index) != index)

@@ -15,11 +15,9 @@ from bootsmith.errors import ImageError
 from bootsmith.image.decompression import decompressed
 from bootsmith.image.module_info import (
     ModuleInfo,
-    ModuleSymbols,
     canonical,
     module_info,
     module_name,
-    module_symbols,
     softdep_before,
 )
 from bootsmith.model.guest_path import GuestPath, display, name, parent
@@ -48,7 +46,6 @@ class LoadedModule:
     path: str
     content: Content
     info: ModuleInfo
-    symbols: ModuleSymbols
 
 
 class KernelModules:
@@ -114,7 +111,6 @@ class KernelModules:
                 path=module.path[: module.path.rindex(".ko")] + ".ko",
                 content=module.file.content if data is stored else InlineBytes(data),
                 info=module_info(data),
-                symbols=module_symbols(data),
             )
             self._loaded[module.name] = loaded
         return loaded

@@ -6,7 +6,8 @@ Only ``host`` opens files; every other room is handed a ``ByteSource`` to read f
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
 from bootsmith.errors import ArchiveError
@@ -83,6 +84,28 @@ class BytesSource:
         return bytes(self._view[offset : offset + size])
 
 
+class ReadAhead:
+    """A ``ByteSource`` for readers that go through ``source`` front to back, close together.
+
+    They ask for a few hundred bytes at a time; ``source`` is asked for a chunk.
+    """
+
+    def __init__(self, source: ByteSource) -> None:
+        self._source = source
+        self._window = b""
+        self._start = 0
+        self.size_bytes = source.size_bytes
+
+    def read_at(self, offset: int, size: int) -> bytes:
+        skipped = offset - self._start
+        if skipped < 0 or skipped + size > len(self._window):
+            if size >= CHUNK_BYTES:
+                return self._source.read_at(offset, size)
+            self._window = self._source.read_at(offset, CHUNK_BYTES)
+            self._start, skipped = offset, 0
+        return self._window[skipped : skipped + size]
+
+
 class BytesSink:
     """A ``ByteSink`` that keeps everything in memory; for small outputs."""
 
@@ -98,6 +121,19 @@ class BytesSink:
     def copy_from(self, source: ByteSource, offset: int, size_bytes: int) -> None:
         for chunk in chunks(source, offset, size_bytes):
             self.data += chunk
+
+
+def ahead(data: Iterable[bytes]) -> Generator[bytes, None, None]:
+    """``data``, the next chunk of which is made in a thread while the caller works on one.
+
+    For makers that let other threads run: decompressors, files.  Raises what ``data`` raises.
+    """
+    iterator = iter(data)
+    with ThreadPoolExecutor(1, thread_name_prefix="ahead") as maker:
+        coming = maker.submit(next, iterator, None)
+        while (chunk := coming.result()) is not None:
+            coming = maker.submit(next, iterator, None)
+            yield chunk
 
 
 def chunks(source: ByteSource, offset: int, size_bytes: int) -> Iterator[bytes]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, partial
 
 from bootsmith.model.digest import Descriptor, Digest, RemoteBlob
 from bootsmith.model.guest_command import GuestFile
@@ -29,14 +29,9 @@ from bootsmith.sources.alpine.configure import configuration
 from bootsmith.sources.alpine.dependency import Dependency
 from bootsmith.sources.alpine.finish import finish, tidy
 from bootsmith.sources.alpine.install import install, settle_owners
+from bootsmith.sources.alpine.opened import OpenedApks
 from bootsmith.sources.alpine.trust import Keyring, alpine_keyring, fingerprint
-from bootsmith.sources.alpine.unpacked import (
-    ChosenApk,
-    UnpackedApk,
-    admit_apk,
-    known_apk,
-    unpack_apks,
-)
+from bootsmith.sources.alpine.unpacked import ChosenApk, UnpackedApk, known_apk
 from bootsmith.sources.alpine.world import parse_world
 from bootsmith.store.fetch import UnnamedBlob
 from bootsmith.tree.file_tree import FileTree
@@ -50,6 +45,7 @@ class Alpine:
         self._bench = bench
         self._config = request.config.alpine
         self._mirrors = AlpineMirrors(self._config, bench.mirrors)
+        self._opened = OpenedApks(bench.store)
         self.kernel_image: GuestPath | None = guest_path(f"boot/{self._config.kernel_image}")
         self.title = f"Alpine {branch(self._config)}"
 
@@ -137,14 +133,11 @@ class Alpine:
         return [one for one in found if one is not None]
 
     def _unnamed(self, choice: ApkChoice) -> UnnamedBlob:
-        def admit(found: Descriptor) -> None:
-            admit_apk(choice.package, found.digest, store=self._bench.store)
-
         return UnnamedBlob(
             key=choice.package.identity,
             size_bytes=choice.package.size_bytes,
             url=f"{self._mirrors.url(choice.repository.mirror)}/{choice.path}",
-            admit=admit,
+            admit=partial(self._opened.admit, choice.package),
         )
 
     def _unpack(self, packages: Sequence[LockedPackage]) -> tuple[UnpackedApk, ...]:
@@ -152,7 +145,7 @@ class Alpine:
             ChosenApk(name=one.name, version=one.version, arch=one.arch, digest=one.digest)
             for one in packages
         ]
-        return unpack_apks(chosen, store=self._bench.store)
+        return self._opened.open(chosen)
 
     def _runner(self, executor: Executor, epoch_s: int) -> StepRunner:
         hostname = self._request.config.hostname

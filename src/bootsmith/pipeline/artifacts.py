@@ -61,6 +61,7 @@ def write_artifacts(
     for key, (name, write) in writers.items():
         with HashingSink(folder / name) as sink:
             write(sink)
+            sink.close(durable=True)  # publishing wants it, and hashing goes on meanwhile
         written[key] = (name, sink)
     return {
         key: Artifact(name=name, digest=sink.digest(), size_bytes=sink.position)

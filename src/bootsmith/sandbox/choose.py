@@ -15,6 +15,7 @@ from bootsmith.model.arch import Arch
 from bootsmith.model.reporter import Reporter
 from bootsmith.model.streams import BlobStore
 from bootsmith.sandbox.executor import Executor, OnOutput, SandboxJob, StoredLayer
+from bootsmith.sandbox.head_start import HeadStart
 from bootsmith.tree.file_tree import FileTree
 
 ExecutorName: TypeAlias = Literal["auto", "namespace", "vm"]
@@ -104,11 +105,21 @@ class ChosenExecutor:
     work_folder: Path
     state_folder: Path
     reporter: Reporter
+    head_start: HeadStart
     kernel_package: Callable[[], FileTree] | None = None
 
     def with_kernel(self, package: Callable[[], FileTree]) -> Self:
         """The same with a kernel to boot."""
         return replace(self, kernel_package=package)
+
+    def look_ahead(self) -> None:
+        """Begin with what ``require`` and the first ``run`` will need; returns at once."""
+        if self.wanted != "vm":
+            self.head_start.begin()
+
+    def close(self) -> None:
+        """End what was begun and not used."""
+        self.head_start.close()
 
     def require(self) -> None:
         """Say now, before anything is fetched, how commands will be run.
@@ -143,4 +154,4 @@ class ChosenExecutor:
 
         support = namespace_support()
         assert support.kind != "none", "choose has looked"
-        return NamespaceExecutor(work_folder=self.work_folder, kind=support.kind)
+        return NamespaceExecutor(start=self.head_start.take, kind=support.kind)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from bootsmith.errors import HostError
 from bootsmith.host.memory import spare_memory_bytes
@@ -43,11 +42,11 @@ _PAGE_BYTES = 4096
 class NamespaceExecutor:
     """Runs commands in namespaces of the ``kind`` this machine has.
 
-    Trees are put on disk below ``work_folder``, best on the file system of the blobs, and are
-    gone when ``run`` returns.  See ``Executor`` for the rest.
+    ``start`` makes a process whose work folder is best on the file system of the blobs.  Trees
+    are put on disk there, and are gone when ``run`` returns.  See ``Executor`` for the rest.
     """
 
-    work_folder: Path
+    start: Callable[[], SandboxProcess]
     kind: SandboxKind
 
     def run(
@@ -55,7 +54,7 @@ class NamespaceExecutor:
     ) -> StoredLayer:
         files = (*job.files, *_resolver_files()) if job.network else job.files
         around = surround(tree, files, mounts=self.kind != "chroot", fresh_tmp=job.fresh_tmp)
-        with SandboxProcess(self.work_folder) as process:
+        with self.start() as process:
             plan = self._plan(around, job, blobs, process)
             captured = _follow(process, plan, job, on_output)
             members = to_members(captured.changed, captured.removed, content=SCRATCH)

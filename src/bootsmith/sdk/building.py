@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -31,6 +32,7 @@ from bootsmith.pipeline.request import BuildRequest, KrunMode
 from bootsmith.pipeline.workbench import Workbench
 from bootsmith.plan.lock import Lock, decode_lock
 from bootsmith.sandbox.choose import ChosenExecutor, ExecutorName
+from bootsmith.sandbox.head_start import HeadStart
 from bootsmith.sdk.settings import cache_folder, source_date_epoch
 from bootsmith.store.blobs import Store
 from bootsmith.store.fetch import Fetcher
@@ -85,6 +87,14 @@ def build_image(
     store.blobs.remove_leftovers()
     http = HttpClient()
     fetcher = Fetcher(store=store, http=http, reporter=reporter, offline=options.offline)
+    executor = ChosenExecutor(
+        wanted=options.executor,
+        arch=arch,
+        work_folder=store.work,
+        head_start=HeadStart(store.work),
+        state_folder=cache_folder() / "state",
+        reporter=reporter,
+    )
     workbench = Workbench(
         store=store,
         fetcher=fetcher,
@@ -96,13 +106,7 @@ def build_image(
             override=options.mirror,
         ),
         reporter=reporter,
-        executor=ChosenExecutor(
-            wanted=options.executor,
-            arch=arch,
-            work_folder=store.work,
-            state_folder=cache_folder() / "state",
-            reporter=reporter,
-        ),
+        executor=executor,
         files=folder,
         now=datetime.fromtimestamp(now_s(), UTC),
         allow_unsigned=options.allow_unsigned,
@@ -117,7 +121,8 @@ def build_image(
         source_date_epoch=source_date_epoch(),
         krun=options.krun,
     )
-    return build(request, workbench)
+    with closing(executor):
+        return build(request, workbench)
 
 
 def _try(tests: tuple[str, ...], reporter: Reporter, folder: Path) -> None:

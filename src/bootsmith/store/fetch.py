@@ -12,8 +12,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
+from threading import Semaphore
 
 from bootsmith.errors import ArchiveError, FetchError, ImageError, IntegrityError
 from bootsmith.host.http import Answer, HttpClient
@@ -24,7 +25,8 @@ from bootsmith.model.digest import Descriptor, Digest, RemoteBlob
 from bootsmith.model.reporter import Reporter
 from bootsmith.store.blobs import Store
 
-_PARALLEL = 8
+_PARALLEL = 8  # downloads, which wait for the network
+_AT_WORK = 2  # those that check what came: more would only wait for the interpreter
 _PARTIAL_CONTENT = 206
 _RANGE_NOT_SATISFIABLE = 416
 
@@ -57,6 +59,7 @@ class Fetcher:
     reporter: Reporter
     offline: bool = False
     first_pause_s: float = 0.5
+    _work: Semaphore = field(default_factory=lambda: Semaphore(_AT_WORK), repr=False)
 
     def fetch(self, blobs: Iterable[RemoteBlob]) -> None:
         """Have all ``blobs`` in the store.
@@ -165,7 +168,8 @@ class Fetcher:
             check_descriptor(found, blob.expecting(found), url=url)
             self.store.blobs.adopt(partial.path, found)
             if blob.admit is not None:
-                blob.admit(found)
+                with self._work:
+                    blob.admit(found)
         except (IntegrityError, ArchiveError) as error:
             partial.remove()
             if not continued:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from bootsmith.host.namespaces import namespace_support
+from bootsmith.host.sandbox.process import SandboxProcess
 from bootsmith.model.guest_path import guest_path
 from bootsmith.sandbox.executor import SandboxJob
 from bootsmith.sandbox.namespace import NamespaceExecutor
 from bootsmith.sources.alpine.configure import configuration
 from bootsmith.sources.alpine.finish import finish
 from bootsmith.sources.alpine.install import Installation, install, settle_owners
+from bootsmith.sources.alpine.opened import OpenedApks
 from bootsmith.sources.alpine.solver import Solution, solve
-from bootsmith.sources.alpine.unpacked import unpack_apks
 from bootsmith.sources.alpine.world import parse_world
 from bootsmith.store.blobs import Store
 from bootsmith.tree.contents import read_content
@@ -37,7 +39,7 @@ pytestmark = [pytest.mark.judge, pytest.mark.root]
 def laid_out(store: Store) -> tuple[Solution, Installation]:
     solution = solve(real_universe(store), parse_world(WORLD))
     chosen = take_in(solution.packages, real_repository(), store)
-    return solution, install(unpack_apks(chosen, store=store), blobs=store, tags=solution.tags)
+    return solution, install(OpenedApks(store).open(chosen), blobs=store, tags=solution.tags)
 
 
 def finished(solution: Solution, laid: Installation, store: Store) -> FileTree:
@@ -100,7 +102,9 @@ def test_with_scripts(tmp_path: Path) -> None:
     apk.offer_folder("real", real_repository())
     root = apk.install(WORLD, ["/real"])
     solution, laid = laid_out(store)
-    executor = NamespaceExecutor(work_folder=tmp_path / "work", kind=support.kind)
+    executor = NamespaceExecutor(
+        start=partial(SandboxProcess, tmp_path / "work"), kind=support.kind
+    )
     (tmp_path / "work").mkdir()
     work = configuration(laid.packages)
     job = SandboxJob(commands=work.commands, files=work.files, hostname="guest")

@@ -13,8 +13,9 @@ from bootsmith.errors import ArchiveError, ImageError, IntegrityError, UnsafePat
 from bootsmith.model.digest import Digest
 from bootsmith.model.streams import BytesSource
 from bootsmith.sources.alpine.apk import open_apk
+from bootsmith.sources.alpine.opened import OpenedApks
 from bootsmith.sources.alpine.package import ApkPackage
-from bootsmith.sources.alpine.unpacked import UnpackedApk, admit_apk, known_apk, unpack_apks
+from bootsmith.sources.alpine.unpacked import UnpackedApk, admit_apk, known_apk, unpack_apk
 from bootsmith.store.blobs import Store
 from bootsmith.tree.contents import read_content
 from bootsmith.tree.entry import RegularFile
@@ -47,8 +48,7 @@ def opened(made: Apk, store: Store) -> UnpackedApk:
     package = described(made)
     file = store.add_blob([made.data]).digest
     admit_apk(package, file, store=store)
-    (found,) = unpack_apks([chosen_apk(package, file)], store=store)
-    return found
+    return unpack_apk(chosen_apk(package, file), store=store)
 
 
 @pytest.mark.parametrize("key", [None, SigningKey.generate()])
@@ -218,7 +218,7 @@ def test_all_real_packages(store: Store) -> None:
     universe = real_universe(store)
     (one,) = universe.repositories
     packages = [package for name in one.index.names() for package in universe.versions(name)]
-    opened_apks = unpack_apks(take_in(packages, real_repository(), store), store=store)
+    opened_apks = OpenedApks(store).open(take_in(packages, real_repository(), store))
     assert len(opened_apks) == 100
     assert sum(len(found.files) for found in opened_apks) > 3000
     assert all(isinstance(found.control.data_digest, Digest) for found in opened_apks)

@@ -11,8 +11,9 @@ from bootsmith.model.guest_path import GuestPath, display, guest_path
 from bootsmith.sources.alpine.finish import finish
 from bootsmith.sources.alpine.install import Installation, install, prepared, settle_owners
 from bootsmith.sources.alpine.mirror import Repository
+from bootsmith.sources.alpine.opened import OpenedApks
 from bootsmith.sources.alpine.package import ApkPackage
-from bootsmith.sources.alpine.unpacked import UnpackedApk, admit_apk, unpack_apks
+from bootsmith.sources.alpine.unpacked import UnpackedApk, admit_apk
 from bootsmith.sources.alpine.world import parse_world
 from bootsmith.store.blobs import Store
 from bootsmith.tree.contents import read_content
@@ -46,7 +47,7 @@ def unpacked(store: Store, *apks: Apk) -> tuple[UnpackedApk, ...]:
         file = store.add_blob([one.data]).digest
         admit_apk(package, file, store=store)
         chosen.append(chosen_apk(package, file))
-    return unpack_apks(chosen, store=store)
+    return OpenedApks(store).open(chosen)
 
 
 def lay(store: Store, *apks: Apk, base: FileTree | None = None) -> Installation:

@@ -52,17 +52,22 @@ _IFREQ = struct.Struct("16sh22x")  # struct ifreq: ifr_name, ifr_flags
 assert _IFREQ.size == 40
 
 
-def main(channel_fd: int, content_fd: int) -> int:
+def main(channel_fd: int, content_fd: int) -> NoReturn:
     """Keep one sandbox, as the ``Plan`` that comes first on the channel says."""
-    os.umask(0o022)
-    channel = socket.socket(fileno=channel_fd)
+    status = 1
     try:
+        os.umask(0o022)
+        channel = socket.socket(fileno=channel_fd)
         plan = receive(channel)
         assert isinstance(plan, Plan)
         _Keeper(plan, channel, content_fd).run()
-    except Disconnected:
-        return 1
-    return 0
+        status = 0
+    except (Disconnected, KeyboardInterrupt):
+        pass
+    except BaseException:  # noqa: BLE001  (nothing is above this frame that may see it)
+        sys.excepthook(*sys.exc_info())
+    sys.stderr.flush()
+    os._exit(status)  # bootsmith waits: the interpreter is not taken apart first
 
 
 class _Keeper:
@@ -219,8 +224,3 @@ def _close_all_but(kept: int) -> None:
 def _loopback_up() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as inet:
         fcntl.ioctl(inet, _SIOCSIFFLAGS, _IFREQ.pack(b"lo", _IFF_UP))
-
-
-if __name__ == "__main__":
-    with contextlib.suppress(KeyboardInterrupt):
-        sys.exit(main(int(sys.argv[1]), int(sys.argv[2])))

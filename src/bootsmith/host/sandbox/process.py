@@ -32,10 +32,12 @@ from bootsmith.model.streams import ByteSource
 
 _PACKAGE_PARENT = Path(__file__).resolve().parents[3]
 # -I: neither the user's environment nor the current folder has a say in what is imported.
+# -S: it needs nothing that was installed besides.
+_OPTIONS = ("-I", "-S")
 _START = (
     "import sys; sys.path.insert(0, sys.argv[1]); "
     "from bootsmith.host.sandbox.keeper import main; "
-    "sys.exit(main(int(sys.argv[2]), int(sys.argv[3])))"
+    "main(int(sys.argv[2]), int(sys.argv[3]))"
 )
 _GRACE_S = 20.0
 
@@ -133,7 +135,7 @@ class SandboxProcess:
         self.close()
 
     def _start(self, channel: int, content: int) -> subprocess.Popen[bytes]:
-        start = ("-I", "-c", _START, os.fspath(_PACKAGE_PARENT), str(channel), str(content))
+        start = (*_OPTIONS, "-c", _START, os.fspath(_PACKAGE_PARENT), str(channel), str(content))
         return subprocess.Popen(
             (sys.executable, *start),
             stdin=subprocess.DEVNULL,

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from bootsmith.errors import ArchiveError, IntegrityError, UnsafePath
 from bootsmith.model.digest import Digest
 from bootsmith.model.guest_path import GuestPath, display
-from bootsmith.model.streams import ByteSource, chunks
+from bootsmith.model.streams import ByteSource, ReadAhead, chunks
 from bootsmith.tree import tar_format as tar
 from bootsmith.tree.entry import (
     BlobSlice,
@@ -73,6 +73,7 @@ def read_data(source: ByteSource, *, blob: Digest) -> Iterator[ApkFile]:
     root or hold control characters (they would forge lines of apk's database), and
     ``IntegrityError`` for a file whose recorded checksum is another's.
     """
+    source = ReadAhead(source)  # headers, records and contents are read side by side
     extras = _extras(source)
     for path, entry in read_tar(source, blob=blob):
         owner, recorded = _next(extras)

@@ -122,6 +122,8 @@ def settle_owners(installation: Installation, tree: FileTree, *, blobs: BlobSour
     """
     names = Names.of(read_accounts(tree, blobs=blobs))
     packages = tuple(one.known_to(names) for one in installation.packages)
+    if all(one is old for one, old in zip(packages, installation.packages, strict=True)):
+        return Installation(tree=tree, packages=packages)
     builder = TreeBuilder(tree)
     before, after = _accesses(installation.packages), _accesses(packages)
     for path, old in before.items():

@@ -50,6 +50,8 @@ class Access(NamedTuple):
         """With the numbers that the system has for the names, where it has them."""
         uid = names.users.get(self.owner.user, self.uid)
         gid = names.groups.get(self.owner.group, self.gid)
+        if (uid, gid) == (self.uid, self.gid):  # so it is with nearly all, of very many
+            return self
         return self._replace(uid=uid, gid=gid)
 
 
@@ -69,6 +71,19 @@ class Folder(NamedTuple):
     access: Access
     files: tuple[InstalledFile, ...]
 
+    def known_to(self, names: Names) -> Folder:
+        """With the owners' numbers as the system has them; itself when they are those."""
+        access = self.access.known_to(names)
+        accesses = [file.access.known_to(names) for file in self.files]
+        if access is self.access and all(
+            one is file.access for one, file in zip(accesses, self.files, strict=True)
+        ):
+            return self
+        files = tuple(
+            file._replace(access=one) for one, file in zip(accesses, self.files, strict=True)
+        )
+        return Folder(self.path, access, files)
+
 
 class InstalledPackage(NamedTuple):
     """A package, and what of it is there.
@@ -84,21 +99,13 @@ class InstalledPackage(NamedTuple):
     tag: str | None = None
 
     def known_to(self, names: Names) -> InstalledPackage:
-        """With the owners' numbers as the system has them."""
+        """With the owners' numbers as the system has them; itself when they are those."""
         if not self.knows_names:
             return self
-        return self._replace(
-            folders=tuple(
-                Folder(
-                    folder.path,
-                    folder.access.known_to(names),
-                    tuple(
-                        file._replace(access=file.access.known_to(names)) for file in folder.files
-                    ),
-                )
-                for folder in self.folders
-            )
-        )
+        folders = tuple(folder.known_to(names) for folder in self.folders)
+        if all(one is folder for one, folder in zip(folders, self.folders, strict=True)):
+            return self
+        return self._replace(folders=folders)
 
 
 def _digest(xattrs: Xattrs) -> bytes | None:

@@ -7,14 +7,11 @@ the file's own digest is what is checked, and the index is not needed any more.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 
 from bootsmith.errors import ArchiveError, IntegrityError, UnsafePath
 from bootsmith.model.digest import Descriptor, Digest
-from bootsmith.model.streams import DerivedBlobStore
+from bootsmith.model.streams import DerivedBlobStore, ahead
 from bootsmith.sources.alpine.apk import Apk, Control, check_identity, open_apk
 from bootsmith.sources.alpine.data_tar import ApkFile, read_data
 from bootsmith.sources.alpine.description import described
@@ -26,7 +23,7 @@ FILE_KIND = "alpine-apk"
 DATA_KIND = "alpine-apk-data"
 """The kind under which the uncompressed data of a package is kept, by its file's digest."""
 
-_PARALLEL = 4  # decompressing lets other threads run
+_LARGE_BYTES = 4 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,17 +74,12 @@ def admit_apk(package: ApkPackage, file: Digest, *, store: DerivedBlobStore) -> 
     return found
 
 
-def unpack_apks(chosen: Sequence[ChosenApk], *, store: DerivedBlobStore) -> tuple[UnpackedApk, ...]:
-    """Open packages whose files are in ``store``, in their order.
+def unpack_apk(chosen: ChosenApk, *, store: DerivedBlobStore) -> UnpackedApk:
+    """Open a package whose file is in ``store``.
 
     Raises ``IntegrityError`` for a file that is not its package, ``ArchiveError`` for a
     malformed one and ``UnsafePath`` for a hostile one.
     """
-    with ThreadPoolExecutor(_PARALLEL) as workers:
-        return tuple(workers.map(partial(_unpack, store=store), chosen))
-
-
-def _unpack(chosen: ChosenApk, store: DerivedBlobStore) -> UnpackedApk:
     try:
         source = store.open_blob(chosen.digest)
         apk = open_apk(source)
@@ -114,7 +106,10 @@ def _data_blob(file: Digest, apk: Apk, store: DerivedBlobStore) -> Descriptor:
     known = store.derived(DATA_KIND, file)
     if known is not None:
         return known
-    blob = store.add_blob(apk.data_chunks(store.open_blob(file)))
+    source = store.open_blob(file)
+    data = apk.data_chunks(source)
+    # A build waits for its largest package, the kernel: that one is hashed beside.
+    blob = store.add_blob(ahead(data) if source.size_bytes >= _LARGE_BYTES else data)
     store.record_derived(DATA_KIND, file, blob)
     return blob
 

@@ -1,0 +1,55 @@
+"""A sandbox that is found out about, and started, before there is anything to run in it."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from threading import Lock
+
+from bootsmith.errors import HostError
+from bootsmith.host.namespaces import namespace_support
+from bootsmith.host.sandbox.process import SandboxProcess
+
+
+class HeadStart:
+    """At most one process of a sandbox that waits for work; for use from several threads.
+
+    Trying what this machine can do and starting an interpreter take a tenth of a second, which a
+    build has while it waits for its mirror.
+    """
+
+    def __init__(self, work_folder: Path) -> None:
+        self._work_folder = work_folder
+        self._lock = Lock()
+        self._begun: Future[SandboxProcess | None] | None = None
+
+    def begin(self) -> None:
+        """Begin, and return at once; a second call does nothing."""
+        with self._lock:
+            if self._begun is None:
+                worker = ThreadPoolExecutor(1, thread_name_prefix="sandbox")
+                self._begun = worker.submit(self._start)
+                worker.shutdown(wait=False)
+
+    def take(self) -> SandboxProcess:
+        """The process that waits, or a new one.  Raises ``HostError`` when there can be none."""
+        return self._waiting() or SandboxProcess(self._work_folder)
+
+    def close(self) -> None:
+        """End the process that waits, if nobody took it."""
+        process = self._waiting()
+        if process is not None:
+            process.close()
+
+    def _waiting(self) -> SandboxProcess | None:
+        with self._lock:
+            begun, self._begun = self._begun, None
+        return begun.result() if begun is not None else None
+
+    def _start(self) -> SandboxProcess | None:
+        if namespace_support().kind == "none":
+            return None
+        try:
+            return SandboxProcess(self._work_folder)
+        except HostError:
+            return None  # who takes one is told: it is tried again

@@ -1,0 +1,58 @@
+"""The packages of one build, each opened once however many ask for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from threading import Lock
+
+from bootsmith.model.digest import Descriptor
+from bootsmith.model.streams import DerivedBlobStore
+from bootsmith.sources.alpine.package import ApkPackage
+from bootsmith.sources.alpine.unpacked import ChosenApk, UnpackedApk, admit_apk, unpack_apk
+
+_PARALLEL = 4  # decompressing and hashing let other threads run
+
+
+class OpenedApks:
+    """Packages of ``store`` with their lists of files; for use from several threads.
+
+    The root file system, the kernel and the initramfs share packages.  One that is taken in is
+    opened right away, beside whatever the build does until it asks for it.
+    """
+
+    def __init__(self, store: DerivedBlobStore) -> None:
+        self._store = store
+        self._lock = Lock()
+        self._opened: dict[ChosenApk, Future[UnpackedApk]] = {}
+        self._workers = ThreadPoolExecutor(_PARALLEL, thread_name_prefix="apk")
+
+    def admit(self, package: ApkPackage, found: Descriptor) -> None:
+        """Take in the blob ``found`` as the file of ``package``.
+
+        Raises the errors of ``admit_apk``.
+        """
+        admit_apk(package, found.digest, store=self._store)
+        self._begin(
+            ChosenApk(
+                name=package.name,
+                version=str(package.version),
+                arch=package.arch,
+                digest=found.digest,
+            )
+        )
+
+    def open(self, chosen: Sequence[ChosenApk]) -> tuple[UnpackedApk, ...]:
+        """Packages whose files are in the store, in their order.
+
+        Raises the errors of ``unpack_apk``, for the first that has any.
+        """
+        return tuple(opened.result() for opened in [self._begin(one) for one in chosen])
+
+    def _begin(self, chosen: ChosenApk) -> Future[UnpackedApk]:
+        with self._lock:
+            opened = self._opened.get(chosen)
+            if opened is None:
+                opened = self._workers.submit(unpack_apk, chosen, store=self._store)
+                self._opened[chosen] = opened
+            return opened
