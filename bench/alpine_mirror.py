@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import json
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +24,7 @@ from bootsmith.sources.alpine.gzip_members import read_member
 from bootsmith.sources.alpine.metadata_tar import read_files
 
 VERSION = "3.19.4"
+ROOTFS = {"sizeMb": 160}
 _BRANCH = "v3.19"
 _KEY = SigningKey.generate()
 _MOST_BYTES = 1 << 28
@@ -45,13 +46,14 @@ class AlpineMirror:
             "initramfsPackages": [],
         }
 
-    def config(self, *packages: str) -> str:
+    def config(self, *packages: str, rootfs: Mapping[str, Any] = ROOTFS) -> str:
         """The config, with what we need besides: the key."""
         return json.dumps(
             {
                 "arch": "x86_64",
                 "distro": "alpine",
                 "alpine": {**self.alpine(*packages), "keys": [str(self.key)]},
+                "rootfs": rootfs,
             }
         )
 

@@ -8,6 +8,7 @@ stands in a record of its header; it goes into the database, so it is checked he
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -38,6 +39,7 @@ _EXTENSIONS = frozenset({tar.PAX, tar.PAX_GLOBAL, tar.GNU_LONG_NAME, tar.GNU_LON
 _WITHOUT_DATA = frozenset(
     {tar.HARD_LINK, tar.SYMLINK, tar.CHARACTER_DEVICE, tar.BLOCK_DEVICE, tar.DIRECTORY, tar.FIFO}
 )
+_CONTROL_CHARACTER = re.compile(rb"[\x00-\x1f\x7f]")
 _EMPTY = hashlib.sha1(usedforsecurity=False).digest()
 
 
@@ -77,7 +79,7 @@ def read_data(source: ByteSource, *, blob: Digest) -> Iterator[ApkFile]:
     extras = _extras(source)
     for path, entry in read_tar(source, blob=blob):
         owner, recorded = _next(extras)
-        if any(byte < 0x20 or byte == 0x7F for byte in path):
+        if _CONTROL_CHARACTER.search(path):
             raise UnsafePath(
                 f"a file name holds control characters: {display(path)!r}", member=display(path)
             )
