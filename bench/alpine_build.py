@@ -1,8 +1,9 @@
 """A whole Alpine build against Gondolin's own, from the same mirror and the same config.
 
 Both make a root file system of the same size: each leaves another amount of free space by itself,
-and both hash it.  What Gondolin's builder would fetch from elsewhere, the kernel for libkrun and the programs of
-its guest, it has beforehand; ours leaves that kernel out, since no mirror here has it.
+and both hash it.  What Gondolin's builder would fetch from elsewhere, the kernel for libkrun and
+the programs of its guest, it has beforehand; ours leaves that kernel out, since no mirror here has
+it.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ import tomllib
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
+from bootsmith.config.objects import ObjectWithKeysTwice, as_object, refuse
 from bootsmith.errors import ConfigError, Problem
 
 # Outside of strings: comments of both kinds, and a comma that nothing follows.
@@ -44,28 +45,6 @@ def parse_text(text: str, *, origin: str) -> dict[str, Any]:
     if twice:
         raise ConfigError(f"{origin} has keys that stand twice", problems=twice)
     return found
-
-
-class ObjectWithKeysTwice(dict[str, Any]):
-    """An object some of whose keys stand in it more than once: those in ``twice``."""
-
-    def __init__(self, pairs: list[tuple[str, Any]], twice: list[str]) -> None:
-        super().__init__(pairs)
-        self.twice = twice
-
-
-def as_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """The object of ``pairs``, which remembers keys that stand twice."""
-    found = dict(pairs)
-    if len(found) == len(pairs):
-        return found
-    names = [name for name, _ in pairs]
-    return ObjectWithKeysTwice(pairs, sorted({name for name in names if names.count(name) > 1}))
-
-
-def refuse(origin: str, language: str, message: str, error: Exception) -> NoReturn:
-    problem = Problem(pointer="", message=message)
-    raise ConfigError(f"{origin} is not {language}", problems=(problem,)) from error
 
 
 def _json(text: str, origin: str) -> object:

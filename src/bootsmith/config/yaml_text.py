@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from bootsmith.config.text import as_object, refuse
+from bootsmith.config.objects import as_object, refuse
 
 _JSON_WORD = re.compile(r"true|false|null|-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _NULLS = ("", "~")
