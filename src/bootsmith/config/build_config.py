@@ -202,16 +202,16 @@ class BuildConfig(Part):
     """Environment of every command in the guest: an object, or a list of `NAME=value`."""
     hostname: HostName = "bootsmith"
     """The guest's host name."""
-    alpine: AlpineConfig = AlpineConfig()
-    debian: DebianConfig = DebianConfig()
+    alpine: AlpineConfig = AlpineConfig.model_construct()
+    debian: DebianConfig = DebianConfig.model_construct()
     oci: OciConfig | None = None
-    kernel: KernelConfig = KernelConfig()
-    krun: KrunConfig = KrunConfig()
-    rootfs: RootfsConfig = RootfsConfig()
-    init: InitConfig = InitConfig()
+    kernel: KernelConfig = KernelConfig.model_construct()
+    krun: KrunConfig = KrunConfig.model_construct()
+    rootfs: RootfsConfig = RootfsConfig.model_construct()
+    init: InitConfig = InitConfig.model_construct()
     runtime_defaults: RuntimeDefaults = RuntimeDefaults()
-    post_build: PostBuildConfig = PostBuildConfig()
-    container: ContainerConfig = ContainerConfig()
+    post_build: PostBuildConfig = PostBuildConfig.model_construct()
+    container: ContainerConfig = ContainerConfig.model_construct()
     sandboxd_path: HostPath | None = None
     """A program in place of our sandboxd."""
     sandboxfs_path: HostPath | None = None
@@ -225,7 +225,7 @@ class BuildConfig(Part):
     users: Users = ()
     """Users of the guest, made before the commands."""
     ssh: SshConfig | None = None
-    build: BuildAccessConfig = BuildAccessConfig()
+    build: BuildAccessConfig = BuildAccessConfig.model_construct()
     outputs: tuple[
         Annotated[
             OutputConfig,
@@ -245,7 +245,7 @@ class BuildConfig(Part):
             ),
         ],
         ...,
-    ] = (OutputConfig(format="ext4"),)
+    ] = (OutputConfig.model_construct(format="ext4"),)
     """Forms in which the root file system is written: a format's name, or an object with
     `format`."""
 
@@ -274,7 +274,7 @@ class BuildConfig(Part):
     @property
     def wants_krun(self) -> bool:
         """Whether a kernel for libkrun is looked for when nothing more is said."""
-        return self.distro == "alpine" or self.krun != KrunConfig()
+        return self.distro == "alpine" or self.krun != KrunConfig.model_construct()
 
     def as_json(self) -> dict[str, Any]:
         """The config as the manifest keeps it: camel case, nothing that is only a default, and

@@ -44,14 +44,19 @@ _SHELLS_OWN = frozenset({"IFS", "OPTIND", "PPID", "PS4", "UID", "EUID", "BASHOPT
 
 
 class Part(BaseModel):
-    """A frozen part of a config, in camel case outside.  ``config.parse`` tells unknown keys."""
+    """A frozen part of a config, in camel case outside.  ``config.parse`` tells unknown keys.
+
+    No part has a checker of its own until one is asked for: that of the whole config checks them
+    all, and each takes milliseconds to make.  So default parts are made by ``model_construct``,
+    which checks nothing; defaults never are checked.
+    """
 
     model_config = ConfigDict(
         frozen=True,
         extra="ignore",
         alias_generator=to_camel,
         populate_by_name=True,
-        use_attribute_docstrings=True,
+        defer_build=True,
     )
 
 

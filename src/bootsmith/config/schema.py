@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydantic import BaseModel
+
+from bootsmith.config.attribute_docs import attribute_docs
 from bootsmith.config.build_config import BuildConfig
+from bootsmith.config.shape import every_part
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -12,8 +16,10 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 def config_schema() -> dict[str, Any]:
     """The schema of the file, in which unknown keys are mistakes, so that editors mark them."""
     schema = BuildConfig.model_json_schema(by_alias=True, mode="validation")
-    for part in (schema, *schema["$defs"].values()):
-        _tidy(part)
+    parts = {BuildConfig.__name__: schema, **schema["$defs"]}
+    for part in every_part():
+        if part.__name__ in parts:  # one that may be written as text, too, has a schema by hand
+            _tidy(parts[part.__name__], part)
     properties = {"$schema": {"type": "string"}, **schema.pop("properties")}
     return {
         "$schema": DIALECT,
@@ -23,13 +29,15 @@ def config_schema() -> dict[str, Any]:
     }
 
 
-def _tidy(part: dict[str, Any]) -> None:
-    if "properties" not in part:
-        return
-    part["additionalProperties"] = False
-    for field in part["properties"].values():
-        field.pop("title", None)
-        if "description" in field:
-            field["description"] = " ".join(field["description"].split())
-        if field.get("default", ...) is None:
-            del field["default"]
+def _tidy(schema: dict[str, Any], part: type[BaseModel]) -> None:
+    schema["additionalProperties"] = False
+    told = attribute_docs(part)
+    for name, field in part.model_fields.items():
+        key = field.alias or name
+        found = schema["properties"][key]
+        found.pop("title", None)
+        if name in told:
+            found["description"] = told[name]
+        if found.get("default", ...) is None:
+            del found["default"]
+        schema["properties"][key] = dict(sorted(found.items()))

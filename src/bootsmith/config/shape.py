@@ -16,6 +16,18 @@ def keys_of(part: type[BaseModel]) -> dict[str, type[BaseModel] | None]:
     }
 
 
+def every_part() -> list[type[BaseModel]]:
+    """The parts that a config may have, itself among them, each once."""
+    found: list[type[BaseModel]] = []
+    waiting: list[type[BaseModel]] = [BuildConfig]
+    while waiting:
+        part = waiting.pop()
+        if part not in found:
+            found.append(part)
+            waiting += filter(None, keys_of(part).values())
+    return found
+
+
 def every_key() -> list[str]:
     """The dotted paths of all keys, without indexes of lists."""
     return _below(BuildConfig, "")
