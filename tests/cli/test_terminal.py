@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import io
 
+import pytest
 from rich.console import Console
 
+from bootsmith.cli.screen import Screen
 from bootsmith.cli.terminal import TerminalReporter
 
 
-def reporter(*, terminal: bool) -> tuple[TerminalReporter, io.StringIO]:
-    screen = io.StringIO()
-    made = TerminalReporter()
-    made._console = Console(file=screen, force_terminal=terminal, highlight=False, width=80)
-    return made, screen
+def on_a_terminal() -> tuple[TerminalReporter, io.StringIO]:
+    written = io.StringIO()
+    screen = Screen(Console(file=written, force_terminal=True, width=80))
+    return TerminalReporter(screen=screen), written
 
 
 def test_overlapping_transfers_share_one_bar() -> None:
-    watching, _ = reporter(terminal=True)
+    watching, _ = on_a_terminal()
     with watching:
         watching.transfer_started(blobs=1, size_bytes=1000)
         watching.transfer_started(blobs=2, size_bytes=5000)
@@ -34,21 +35,36 @@ def test_overlapping_transfers_share_one_bar() -> None:
 
 
 def test_an_interruption_leaves_no_bar() -> None:
-    watching, _ = reporter(terminal=True)
+    watching, _ = on_a_terminal()
     with watching:
         watching.transfer_started(blobs=1, size_bytes=1000)
     assert watching._progress is None
 
 
-def test_in_a_log_every_transfer_is_a_plain_line() -> None:
-    watching, screen = reporter(terminal=False)
-    with watching:
+def test_in_a_log_every_line_is_plain(capfd: pytest.CaptureFixture[str]) -> None:
+    with TerminalReporter(verbose=True) as watching:
+        watching.stage("Fetching")
         watching.transfer_started(blobs=1, size_bytes=900)
         watching.transfer_started(blobs=20, size_bytes=5_000_000)
-    assert screen.getvalue() == "  1 file, 0.9 kB\n  20 files, 5.0 MB\n"
+        watching.warning("the mirror is slow")
+        watching.output("sh", b"a\nb")
+    assert capfd.readouterr().err == (
+        "→ Fetching\n  1 file, 0.9 kB\n  20 files, 5.0 MB\nwarning: the mirror is slow\n"
+        "  sh a\n  sh b\n"
+    )
+
+
+def test_a_line_is_styled_and_stands_above_what_moves() -> None:
+    watching, written = on_a_terminal()
+    with watching:
+        watching.transfer_started(blobs=1, size_bytes=1000)
+        watching.warning("late")
+        watching.transferred(1000)
+    assert "\x1b[33mwarning:\x1b[0m late\n" in written.getvalue()
 
 
 def test_markup_in_a_message_is_shown_as_it_is() -> None:
-    watching, screen = reporter(terminal=False)
-    watching.stage("Running [bold]echo[/bold]")
-    assert "[bold]echo[/bold]" in screen.getvalue()
+    watching, written = on_a_terminal()
+    with watching:
+        watching.stage("Running [bold]echo[/bold]")
+    assert "[bold]echo[/bold]" in written.getvalue()

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from threading import Lock, Timer, current_thread
+from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.markup import escape
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.table import Column
+from bootsmith.cli.screen import Screen
+from bootsmith.host.clock import monotonic_s
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 _PATIENCE_S = 2.0
-_A_SECOND = 4  # drawings; a build has better things to do
 
 
 class StageNote:
@@ -19,8 +20,8 @@ class StageNote:
     Whoever draws something else in its place calls ``end`` first.  Safe to use from many threads.
     """
 
-    def __init__(self, console: Console, *, patience_s: float = _PATIENCE_S) -> None:
-        self._console = console
+    def __init__(self, screen: Screen, *, patience_s: float = _PATIENCE_S) -> None:
+        self._screen = screen
         self._patience_s = patience_s
         self._lock = Lock()
         self._timer: Timer | None = None
@@ -30,9 +31,9 @@ class StageNote:
     def begin(self) -> None:
         """A stage begins, and with it what was there before is over."""
         self.end()
-        if self._console.is_terminal:
+        if self._screen.is_terminal:
             with self._lock:
-                self._began_s = self._console.get_time()
+                self._began_s = monotonic_s()
                 self._timer = Timer(self._patience_s, self._show)
                 self._timer.daemon = True
                 self._timer.start()
@@ -42,7 +43,9 @@ class StageNote:
         with self._lock:
             lines = [line for line in text.splitlines() if line.strip()]
             if self._line is not None and lines:
-                self._line.update(self._line.task_ids[0], description=escape(lines[-1].strip()))
+                from bootsmith.cli.drawing import note_beside  # loaded: the line is drawn
+
+                note_beside(self._line, lines[-1].strip())
 
     def end(self) -> None:
         """The stage is over.  A second call does nothing."""
@@ -55,21 +58,10 @@ class StageNote:
             line.stop()
 
     def _show(self) -> None:
+        from bootsmith.cli.drawing import time_line  # few stages take so long
+
         with self._lock:
             if self._timer is not current_thread():
                 return  # its stage was over at the last moment
-            self._line = Progress(
-                TextColumn(" "),
-                SpinnerColumn(),
-                TimeElapsedColumn(),
-                TextColumn(
-                    "[dim]{task.description}[/dim]",
-                    table_column=Column(no_wrap=True, overflow="ellipsis"),
-                ),
-                console=self._console,
-                transient=True,
-                refresh_per_second=_A_SECOND,
-            )
-            self._line.add_task("")
-            self._line.tasks[0].start_time = self._began_s
+            self._line = time_line(self._screen.console(), began_s=self._began_s)
             self._line.start()

@@ -8,20 +8,16 @@ from __future__ import annotations
 
 from threading import Lock
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TransferSpeedColumn,
-)
+import click
 
+from bootsmith.cli.screen import Screen
 from bootsmith.cli.stage_note import StageNote
 from bootsmith.model.plain_text import plain_text
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 _MB = 1_000_000
 
@@ -29,17 +25,18 @@ _MB = 1_000_000
 class TerminalReporter:
     """Writes to standard error; with ``verbose`` also what commands in the image print."""
 
-    def __init__(self, *, quiet: bool = False, verbose: bool = False) -> None:
-        self._console = Console(stderr=True, highlight=False, soft_wrap=True)
+    def __init__(
+        self, *, quiet: bool = False, verbose: bool = False, screen: Screen | None = None
+    ) -> None:
+        self._screen = screen or Screen()
         self._quiet = quiet
         self._verbose = verbose
         self._progress: Progress | None = None
-        self._task = TaskID(0)
         self._under_way = 0
         self._blobs = 0
         self._size_bytes = 0
         self._lock = Lock()
-        self._note = StageNote(self._console)
+        self._note = StageNote(self._screen)
 
     def __enter__(self) -> Self:
         return self
@@ -57,35 +54,36 @@ class TerminalReporter:
     def stage(self, title: str) -> None:
         if not self._quiet:
             self._note.end()
-            self._console.print(f"[bold]→[/bold] {_plain(title)}")
+            self._screen.line(f"{click.style('→', bold=True)} {plain_text(title)}")
             self._note.begin()
 
     def detail(self, text: str) -> None:
         if self._verbose:
-            self._console.print(f"  [dim]{_plain(text)}[/dim]")
+            self._screen.line(f"  {_dim(text)}")
 
     def warning(self, text: str) -> None:
-        self._console.print(f"[yellow]warning:[/yellow] {_plain(text)}")
+        self._screen.line(f"{click.style('warning:', fg='yellow')} {plain_text(text)}")
 
     def output(self, label: str, data: bytes) -> None:
         if self._verbose:
             for line in data.decode("utf-8", "replace").splitlines():
-                self._console.print(f"  [dim]{_plain(label)}[/dim] {_plain(line)}")
+                self._screen.line(f"  {_dim(label)} {plain_text(line)}")
         else:
             self._note.tell(plain_text(data.decode("utf-8", "replace")))
 
     def transfer_started(self, *, blobs: int, size_bytes: int) -> None:
         if self._quiet:
             return
-        if not self._console.is_terminal:
-            self._console.print(f"  {_files(blobs)}, {_size(size_bytes)}")
+        if not self._screen.is_terminal:
+            self._screen.line(f"  {_files(blobs)}, {_size(size_bytes)}")
             return
         with self._lock:
             self._note.end()
             # Transfers may overlap, as those of several indexes do: one bar counts them all.
             if self._progress is None:
-                self._progress = _progress_bar(self._console)
-                self._task = self._progress.add_task("", total=None)
+                from bootsmith.cli.drawing import transfer_bar  # not every build fetches
+
+                self._progress = transfer_bar(self._screen.console())
                 self._blobs = self._size_bytes = 0
                 self._progress.start()
             self._under_way += 1
@@ -93,13 +91,15 @@ class TerminalReporter:
             self._size_bytes += size_bytes
             # Nobody knows how long an index is: the bar then shows that something arrives.
             self._progress.update(
-                self._task, description=_files(self._blobs), total=self._size_bytes or None
+                self._progress.task_ids[0],
+                description=_files(self._blobs),
+                total=self._size_bytes or None,
             )
 
     def transferred(self, size_bytes: int) -> None:
         with self._lock:
             if self._progress is not None:
-                self._progress.advance(self._task, size_bytes)
+                self._progress.advance(self._progress.task_ids[0], size_bytes)
 
     def transfer_ended(self) -> None:
         with self._lock:
@@ -117,17 +117,6 @@ class TerminalReporter:
             self._progress = None
 
 
-def _progress_bar(console: Console) -> Progress:
-    return Progress(
-        TextColumn("  {task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        console=console,
-        transient=True,
-    )
-
-
 def _files(count: int) -> str:
     return "1 file" if count == 1 else f"{count} files"
 
@@ -138,6 +127,5 @@ def _size(size_bytes: int) -> str:
     return f"{size_bytes / _MB:.1f} MB"
 
 
-def _plain(text: str) -> str:
-    """``text`` with nothing in it that rich would take for markup, or the terminal for orders."""
-    return plain_text(text).replace("[", r"\[")
+def _dim(text: str) -> str:
+    return click.style(plain_text(text), dim=True)
