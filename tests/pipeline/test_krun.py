@@ -31,7 +31,7 @@ from bootsmith.pipeline.mirrors import MirrorAccess
 from bootsmith.pipeline.request import BuildRequest, KrunMode
 from bootsmith.pipeline.workbench import Workbench
 from bootsmith.plan.lock import Lock, LockedPackage
-from bootsmith.sandbox.choose import ChosenExecutor
+from bootsmith.sandbox.chosen import ChosenExecutor
 from bootsmith.sandbox.head_start import HeadStart
 from bootsmith.store.blobs import Store
 from bootsmith.store.fetch import Fetcher

@@ -11,7 +11,8 @@ from bootsmith.host.emulation import executes, is_usable
 from bootsmith.host.environment import host_arch
 from bootsmith.host.namespaces import NamespaceSupport
 from bootsmith.model.arch import Arch
-from bootsmith.sandbox.choose import Choice, ExecutorName, SandboxFacts, choose
+from bootsmith.sandbox.choose import Choice, SandboxFacts, choose
+from bootsmith.sandbox.executor import ExecutorName
 
 ROOT = NamespaceSupport("root")
 CHROOT = NamespaceSupport("chroot", "root has no CAP_SYS_ADMIN here", "start it with more")

@@ -19,7 +19,7 @@ from bootsmith.pipeline.debian import Debian
 from bootsmith.pipeline.mirrors import MirrorAccess
 from bootsmith.pipeline.request import BuildRequest
 from bootsmith.pipeline.workbench import Workbench
-from bootsmith.sandbox.choose import ChosenExecutor
+from bootsmith.sandbox.chosen import ChosenExecutor
 from bootsmith.sandbox.head_start import HeadStart
 from bootsmith.sources.debian.unpacked import ChosenDeb, unpack_debs
 from bootsmith.store.blobs import Store

@@ -13,7 +13,7 @@ from bootsmith.errors import ConfigError
 from bootsmith.manifest.manifest import LOCK_NAME
 from bootsmith.model.reporter import Reporter
 from bootsmith.pipeline.request import KrunMode
-from bootsmith.sandbox.choose import ExecutorName
+from bootsmith.sandbox.executor import ExecutorName
 from bootsmith.sdk.building import BuildOptions
 from bootsmith.sdk.image import Image
 from bootsmith.sdk.settings import DEFAULT_OUTPUT

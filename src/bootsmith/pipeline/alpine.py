@@ -25,10 +25,7 @@ from bootsmith.plan.alpine import (
 from bootsmith.plan.build_plan import InstallPackages
 from bootsmith.plan.lock import Lock, LockedPackage, resolution_digest
 from bootsmith.sandbox.executor import Executor, SandboxJob
-from bootsmith.sources.alpine.configure import configuration
 from bootsmith.sources.alpine.dependency import Dependency
-from bootsmith.sources.alpine.finish import finish, tidy
-from bootsmith.sources.alpine.install import install, settle_owners
 from bootsmith.sources.alpine.opened import OpenedApks
 from bootsmith.sources.alpine.trust import Keyring, alpine_keyring, fingerprint
 from bootsmith.sources.alpine.unpacked import ChosenApk, UnpackedApk, known_apk
@@ -38,7 +35,10 @@ from bootsmith.tree.file_tree import FileTree
 
 
 class Alpine:
-    """See ``Distribution``."""
+    """See ``Distribution``.
+
+    What lays packages out is loaded when they are laid out, as in ``pipeline.build``.
+    """
 
     def __init__(self, request: BuildRequest, bench: Workbench) -> None:
         self._request = request
@@ -103,12 +103,16 @@ class Alpine:
         return InstalledRoot(tree=tree, epoch_s=epoch_s)
 
     def kernel_tree(self, lock: Lock) -> FileTree:
+        from bootsmith.sources.alpine.install import install
+
         return install(self._unpack([lock.kernel]), blobs=self._bench.store).tree
 
     def surroundings(self) -> tuple[GuestFile, ...]:
         return ()
 
     def tidy(self, tree: FileTree, *, epoch_s: int) -> FileTree:
+        from bootsmith.sources.alpine.finish import tidy
+
         return tidy(tree, epoch_s=epoch_s, blobs=self._bench.store)
 
     @cached_property
@@ -161,6 +165,10 @@ class Alpine:
         step_id: Digest,
     ) -> FileTree:
         blobs = self._bench.store
+        from bootsmith.sources.alpine.configure import configuration
+        from bootsmith.sources.alpine.finish import finish
+        from bootsmith.sources.alpine.install import install, settle_owners
+
         laid = install(apks, blobs=blobs, tags=[one.tag for one in packages])
         work = configuration(laid.packages)
         job = SandboxJob(commands=work.commands, files=work.files, hostname=runner.hostname)

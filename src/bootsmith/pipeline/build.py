@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bootsmith._version import __version__
 from bootsmith.errors import ImageError
@@ -27,14 +28,11 @@ from bootsmith.manifest.manifest import (
     encode_manifest,
 )
 from bootsmith.model.canonical_json import digest_of
-from bootsmith.pipeline.artifacts import ext4_options, write_artifacts
-from bootsmith.pipeline.boot_layer import BootLayer, boot_layer
 from bootsmith.pipeline.build_access import BuildAccess, GuardedExecutor, build_access
 from bootsmith.pipeline.distribution import Distribution, InstalledRoot
 from bootsmith.pipeline.distributions import distribution_of
 from bootsmith.pipeline.guest_layer import add_guest
 from bootsmith.pipeline.guest_programs import GuestFiles, guest_files
-from bootsmith.pipeline.kept import kept_boot, kept_root
 from bootsmith.pipeline.krun import Krun, krun_record
 from bootsmith.pipeline.planning import make_plan
 from bootsmith.pipeline.published import Published
@@ -47,6 +45,11 @@ from bootsmith.tree.entry import Directory, Member
 from bootsmith.tree.file_tree import FileTree
 from bootsmith.tree.layer import Layer, overlay
 from bootsmith.tree.normalise import clamp_times
+
+# What makes kernels, trees and file systems is loaded by the functions that make some: a build
+# that finds nothing changed is to be over before that.
+if TYPE_CHECKING:
+    from bootsmith.pipeline.boot_layer import BootLayer
 
 ARTIFACT_NAMES = (
     KERNEL_NAME, INITRAMFS_NAME, ROOTFS_NAME, KRUN_KERNEL_NAME, KRUN_INITRD_NAME, LOCK_NAME,
@@ -80,6 +83,8 @@ def build(request: BuildRequest, bench: Workbench) -> Manifest:
             return finished
     if has_work_for_sandbox(plan, bench.store, named=access.layer_id):
         bench.executor.require()
+    from bootsmith.pipeline.artifacts import ext4_options, write_artifacts
+
     _fetch(lock, distribution, krun, bench)
     krun_kernel = krun.kernel(lock)
     machine_kernel = partial(distribution.kernel_tree, lock)
@@ -158,6 +163,9 @@ def _boot_layer(
     guest: GuestFiles,
     distribution: Distribution,
 ) -> BootLayer:
+    from bootsmith.pipeline.boot_layer import boot_layer
+    from bootsmith.pipeline.kept import kept_boot
+
     image = distribution.kernel_image
     inputs = {
         "kernel": str(lock.kernel.digest),
@@ -194,6 +202,8 @@ def _initramfs(
     """What boots, on top of the packages that the config wants in the initramfs."""
     if not lock.initramfs:
         return boot.initramfs
+    from bootsmith.pipeline.kept import kept_root
+
     wanted = [str(package.digest) for package in lock.initramfs]
     step_id = digest_of({"initramfs": wanted, "like": str(plan.step_ids[0])})
     base = kept_root(
@@ -218,6 +228,8 @@ def _install(
     distribution: Distribution,
 ) -> InstalledRoot:
     """The tree after the first step of ``plan``."""
+    from bootsmith.pipeline.kept import kept_root
+
     step_id = plan.step_ids[0]
     return kept_root(
         bench.store,

@@ -21,15 +21,12 @@ from bootsmith.errors import (
     ResolveError,
 )
 from bootsmith.host.files import iter_file
-from bootsmith.image.kernel_image import libkrun_kernel_facts, require_kernel
-from bootsmith.image.libkrunfw import kernel_of_library, kernel_of_source
 from bootsmith.model.canonical_json import digest_of
 from bootsmith.model.digest import Descriptor, Digest, RemoteBlob
 from bootsmith.model.streams import BytesSource, chunks
 from bootsmith.pipeline.request import BuildRequest
 from bootsmith.pipeline.workbench import Workbench
 from bootsmith.plan.lock import Lock, LockedPackage
-from bootsmith.sources.inflate import inflated
 from bootsmith.sources.libkrunfw import LIBKRUNFW, Release, choose_mirror, kernel_file
 from bootsmith.sources.mirror import Mirror
 from bootsmith.tree.entry import BlobSlice
@@ -183,9 +180,14 @@ class Krun:
         known = store.derived("libkrunfw-kernel", key)
         if known is not None:
             return known
+        # Opened once a release: hardly any build loads what opens it.
+        from bootsmith.image.kernel_image import libkrun_kernel_facts, require_kernel
+        from bootsmith.image.libkrunfw import kernel_of_library, kernel_of_source
+        from bootsmith.sources.inflate import inflated
+
         try:
             packed = inflated(iter_file(store.open_blob(archive)), ".gz")
-            # Opened once a release: it is not worth a place in the store.
+            # For the same reason it is not worth a place in the store.
             tar = BytesSource(b"".join(_bounded(packed, _UNPACKED_MAX_BYTES, name)))
             file = kernel_file(overlay(FileTree(), read_layer(tar, archive)), name)
             content = chunks(tar, file.content.offset, file.content.size_bytes)

@@ -13,7 +13,6 @@ from bootsmith.host.files import file_identity, read_whole
 from bootsmith.host.object_folder import RecordFolder
 from bootsmith.manifest.manifest import LOCK_NAME, MANIFEST_NAME, Manifest, decode_manifest
 from bootsmith.model.digest import Digest
-from bootsmith.pipeline.verify import image_problems
 from bootsmith.plan.build_plan import BuildPlan
 from bootsmith.plan.lock import Lock, encode_lock
 from bootsmith.store.blobs import Store
@@ -54,6 +53,8 @@ class Published:
             if remembered.get(_ACCESS, "") != self.access:
                 return None
             if remembered != self._identities(manifest):
+                from bootsmith.pipeline.verify import image_problems  # reads file systems
+
                 if image_problems(self.output, manifest):
                     return None
                 self.remember(manifest)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bootsmith.model.reporter import Reporter
 from bootsmith.pipeline.mirrors import MirrorAccess
-from bootsmith.sandbox.choose import ChosenExecutor
+from bootsmith.sandbox.chosen import ChosenExecutor
 from bootsmith.store.blobs import Store
 from bootsmith.store.fetch import Fetcher
 

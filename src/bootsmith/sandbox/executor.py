@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Literal, Protocol, TypeAlias
 
 from bootsmith.model.digest import Descriptor
 from bootsmith.model.guest_command import GuestCommand, GuestFile
 from bootsmith.model.streams import BlobStore
 from bootsmith.tree.file_tree import FileTree
 from bootsmith.tree.layer import Layer
+
+ExecutorName: TypeAlias = Literal["auto", "namespace", "vm"]
+"""What the user may ask for; ``auto`` is what this machine can do."""
 
 OnOutput: TypeAlias = Callable[[str, bytes], None]
 """Called with a command's label and one line it printed, without its line end."""

@@ -5,10 +5,13 @@ from __future__ import annotations
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from threading import Lock
+from typing import TYPE_CHECKING
 
 from bootsmith.errors import HostError
-from bootsmith.host.namespaces import namespace_support
-from bootsmith.host.sandbox.process import SandboxProcess
+
+# Loaded by those who start one: a build that finds nothing changed does not.
+if TYPE_CHECKING:
+    from bootsmith.host.sandbox.process import SandboxProcess
 
 
 class HeadStart:
@@ -33,6 +36,8 @@ class HeadStart:
 
     def take(self) -> SandboxProcess:
         """The process that waits, or a new one.  Raises ``HostError`` when there can be none."""
+        from bootsmith.host.sandbox.process import SandboxProcess
+
         return self._waiting() or SandboxProcess(self._work_folder)
 
     def close(self) -> None:
@@ -47,6 +52,9 @@ class HeadStart:
         return begun.result() if begun is not None else None
 
     def _start(self) -> SandboxProcess | None:
+        from bootsmith.host.namespaces import namespace_support
+        from bootsmith.host.sandbox.process import SandboxProcess
+
         if namespace_support().kind == "none":
             return None
         try:

@@ -31,7 +31,8 @@ from bootsmith.pipeline.mirrors import MirrorAccess
 from bootsmith.pipeline.request import BuildRequest, KrunMode
 from bootsmith.pipeline.workbench import Workbench
 from bootsmith.plan.lock import Lock, decode_lock
-from bootsmith.sandbox.choose import ChosenExecutor, ExecutorName
+from bootsmith.sandbox.chosen import ChosenExecutor
+from bootsmith.sandbox.executor import ExecutorName
 from bootsmith.sandbox.head_start import HeadStart
 from bootsmith.sdk.settings import cache_folder, source_date_epoch
 from bootsmith.store.blobs import Store

@@ -18,7 +18,7 @@ for module, names in (
     for name in names:
         if hasattr(module, name):
             delattr(module, name)
-from bootsmith.sandbox.choose import ChosenExecutor
+from bootsmith.sandbox.chosen import ChosenExecutor
 from bootsmith.host.namespaces import namespace_support
 print(*namespace_support(), sep="|")
 """
