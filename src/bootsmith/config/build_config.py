@@ -209,7 +209,7 @@ class BuildConfig(Part):
     krun: KrunConfig = KrunConfig.model_construct()
     rootfs: RootfsConfig = RootfsConfig.model_construct()
     init: InitConfig = InitConfig.model_construct()
-    runtime_defaults: RuntimeDefaults = RuntimeDefaults()
+    runtime_defaults: RuntimeDefaults = RuntimeDefaults.model_construct()
     post_build: PostBuildConfig = PostBuildConfig.model_construct()
     container: ContainerConfig = ContainerConfig.model_construct()
     sandboxd_path: HostPath | None = None
