@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import gc
 import sys
-from difflib import get_close_matches
 from importlib import import_module
 
 import click
@@ -58,6 +57,8 @@ class _LazyGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         word = args[0]
         if word not in _COMMANDS and not word.startswith("-"):
+            from difflib import get_close_matches  # for mistakes only
+
             similar = get_close_matches(word, _COMMANDS)
             advice = f": did you mean {' or '.join(similar)}?" if similar else ""
             raise click.UsageError(f"there is no command {word!r}{advice}", ctx=ctx)

@@ -7,7 +7,6 @@ Only ``host`` opens files; every other room is handed a ``ByteSource`` to read f
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
 from bootsmith.errors import ArchiveError
@@ -128,6 +127,9 @@ def ahead(data: Iterable[bytes]) -> Generator[bytes, None, None]:
 
     For makers that let other threads run: decompressors, files.  Raises what ``data`` raises.
     """
+    # Every command loads this module, and only builds have threads to make.
+    from concurrent.futures import ThreadPoolExecutor
+
     iterator = iter(data)
     with ThreadPoolExecutor(1, thread_name_prefix="ahead") as maker:
         coming = maker.submit(next, iterator, None)
