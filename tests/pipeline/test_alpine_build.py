@@ -33,6 +33,7 @@ from tests.support.http_server import Fault
 from tests.support.judges import judge, require, unavailable
 from tests.support.ordinary_user import ordinary_user
 from tests.support.real_alpine import RealApk, real_repository
+from tests.support.start_up import found_in, loaded_by
 
 pytestmark = [
     pytest.mark.network,  # where the kernel is not cached yet
@@ -45,6 +46,12 @@ WANTED = {
     "generated": ("linux-virt", "hello"),
     "real": ("linux-virt", "alpine-base", "openssh"),
 }
+TO_BUILD_WITH = (
+    "rich", "lz4", "cbor2", "bootsmith.vm", "bootsmith.host.namespaces", "bootsmith.host.sandbox",
+    "bootsmith.image.ext4", "bootsmith.image.initramfs", "bootsmith.image.kernel_modules",
+    "bootsmith.pipeline.artifacts", "bootsmith.pipeline.boot_layer", "bootsmith.pipeline.kept",
+    "bootsmith.pipeline.verify", "bootsmith.sources.alpine.install", "bootsmith.sources.debian.deb",
+)  # fmt: skip
 _BUILD = """
 import sys
 from pathlib import Path
@@ -172,6 +179,18 @@ def test_the_lock_names_every_input(built: Built) -> None:
 
 def test_nothing_is_done_twice(built: Built) -> None:
     assert "Nothing has changed" in built.build(built.config, built.image)[1]
+
+
+def test_a_build_that_finds_nothing_changed_loads_nothing_to_build_with(built: Built) -> None:
+    build = ("build", "-c", built.config, "-o", built.image)
+    env = {"BOOTSMITH_CACHE_DIR": str(built.store)}
+    loaded, said = loaded_by(*build, env=env)
+    assert "Nothing has changed" in said
+    assert "bootsmith.sources.alpine.solver" in loaded
+    assert found_in(loaded, TO_BUILD_WITH) == []
+    loaded, said = loaded_by(*build, "--offline", env=env)
+    assert "Nothing has changed" in said
+    assert found_in(loaded, ("urllib3", "http.client", "ssl")) == []
 
 
 def test_a_lock_is_enough_and_nobody_is_asked(built: Built, tmp_path: Path) -> None:
