@@ -18,7 +18,7 @@ from bootsmith._version import __version__
 
 if TYPE_CHECKING:
     from bootsmith.sdk.attached_vm import AttachedVM
-    from bootsmith.sdk.building import BuildOptions
+    from bootsmith.sdk.build_options import BuildOptions
     from bootsmith.sdk.image import Image
     from bootsmith.sdk.library import Library
     from bootsmith.sdk.vm import VM
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "AttachedVM": "bootsmith.sdk.attached_vm",
-    "BuildOptions": "bootsmith.sdk.building",
+    "BuildOptions": "bootsmith.sdk.build_options",
     "CommandResult": "bootsmith.sdk.vm_options",
     "Image": "bootsmith.sdk.image",
     "Library": "bootsmith.sdk.library",

@@ -38,7 +38,17 @@ def test_exec_loads_what_starts_a_machine(tmp_path: Path) -> None:
     assert found_in(loaded, (*LARGE, *FOR_BUILDS, "cbor2")) == []
 
 
-def test_what_is_loaded_is_told() -> None:
-    """The checker itself: ``build --help`` does load what a config needs."""
+def test_a_build_begins_before_all_of_it_is_loaded() -> None:
     loaded, _ = loaded_by("build", "--help")
+    assert {"bootsmith.sdk.build_options", "bootsmith.sdk.image"} <= loaded
+    assert (
+        found_in(loaded, ("pydantic", "bootsmith.config.build_config", "bootsmith.pipeline")) == []
+    )
+
+
+def test_what_is_loaded_is_told(tmp_path: Path) -> None:
+    """The checker itself: a wrong config has to be read to be told."""
+    (tmp_path / "config.json").write_text('{"arch": "vax"}')
+    loaded, said = loaded_by("build", "--config", tmp_path / "config.json")
+    assert "vax" in said
     assert found_in(loaded, ("pydantic", "bootsmith.config.build_config"))

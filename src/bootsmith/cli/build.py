@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,11 +13,13 @@ from bootsmith.config.preset_files import DEFAULT_PRESET, preset_names, preset_t
 from bootsmith.errors import ConfigError
 from bootsmith.manifest.manifest import LOCK_NAME
 from bootsmith.model.reporter import Reporter
-from bootsmith.pipeline.request import KrunMode
-from bootsmith.sandbox.executor import ExecutorName
-from bootsmith.sdk.building import BuildOptions
+from bootsmith.sdk.build_options import BuildOptions
 from bootsmith.sdk.image import Image
 from bootsmith.sdk.settings import DEFAULT_OUTPUT
+
+if TYPE_CHECKING:
+    from bootsmith.pipeline.request import KrunMode
+    from bootsmith.sandbox.executor import ExecutorName
 
 
 @click.command()

@@ -13,7 +13,6 @@ from bootsmith._version import __version__
 from bootsmith.errors import ImageError
 from bootsmith.host.environment import own_sources_digest
 from bootsmith.host.files import FileSink
-from bootsmith.host.paths import exists
 from bootsmith.host.publish import publish_folder
 from bootsmith.manifest.manifest import (
     INITRAMFS_NAME,
@@ -66,8 +65,6 @@ def build(request: BuildRequest, bench: Workbench) -> Manifest:
     Raises the errors of every stage; ``request.output`` is then as it was.
     """
     report = bench.reporter
-    if not exists(request.output):
-        bench.executor.look_ahead()  # while the first build here waits for indexes
     distribution = distribution_of(request, bench)
     krun = Krun(request, bench)
     lock = _lock(request, distribution, krun, bench)

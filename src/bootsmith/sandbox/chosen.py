@@ -45,15 +45,6 @@ class ChosenExecutor:
         """The same with a kernel to boot."""
         return replace(self, kernel_package=package)
 
-    def look_ahead(self) -> None:
-        """Begin with what ``require`` and the first ``run`` will need; returns at once."""
-        if self.wanted != "vm":
-            self.head_start.begin()
-
-    def close(self) -> None:
-        """End what was begun and not used."""
-        self.head_start.close()
-
     def require(self) -> None:
         """Say now, before anything is fetched, how commands will be run.
 

@@ -18,7 +18,7 @@ class HeadStart:
     """At most one process of a sandbox that waits for work; for use from several threads.
 
     Trying what this machine can do and starting an interpreter take a tenth of a second, which a
-    build has while it waits for its mirror.
+    build has while it is loaded itself and waits for its mirror.
     """
 
     def __init__(self, work_folder: Path) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from contextlib import closing
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -28,12 +26,12 @@ from bootsmith.model.arch import Arch
 from bootsmith.model.reporter import Reporter
 from bootsmith.pipeline.build import build
 from bootsmith.pipeline.mirrors import MirrorAccess
-from bootsmith.pipeline.request import BuildRequest, KrunMode
+from bootsmith.pipeline.request import BuildRequest
 from bootsmith.pipeline.workbench import Workbench
 from bootsmith.plan.lock import Lock, decode_lock
 from bootsmith.sandbox.chosen import ChosenExecutor
-from bootsmith.sandbox.executor import ExecutorName
 from bootsmith.sandbox.head_start import HeadStart
+from bootsmith.sdk.build_options import BuildOptions
 from bootsmith.sdk.settings import cache_folder, source_date_epoch
 from bootsmith.store.blobs import Store
 from bootsmith.store.fetch import Fetcher
@@ -41,50 +39,22 @@ from bootsmith.store.fetch import Fetcher
 _PACKAGE_LISTS = {"alpine": ("alpine", "rootfsPackages"), "debian": ("debian", "packages")}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BuildOptions:
-    """What is said beside the config.
-
-    ``preset`` names the config when none is given.  ``arch`` and ``mirror`` take precedence
-    over the config's, ``include`` adds packages to it.  ``lock_path`` builds from that lock.
-    ``build_env`` names variables of this process that the build's commands get, too.
-    ``executor`` is what runs package scripts and commands: ``namespace``, ``vm``, or what this
-    machine can have (``auto``).  ``krun`` decides on the kernel that libkrun boots, when the
-    inputs are chosen; ``auto`` goes without where it cannot be had.  The image is published only
-    if each of ``tests`` ends with status 0 in it, booted.
-    """
-
-    preset: str | None = None
-    arch: str | None = None
-    include: tuple[str, ...] = ()
-    mirror: str | None = None
-    lock_path: Path | None = None
-    offline: bool = False
-    allow_unsigned: bool = False
-    strict: bool = False
-    build_env: tuple[str, ...] = ()
-    executor: ExecutorName = "auto"
-    krun: KrunMode = "auto"
-    tests: tuple[str, ...] = ()
-    cache_dir: Path | None = None
-
-
 def build_image(
     config: BuildConfig | Mapping[str, Any] | str | Path | None,
     *,
     output: Path,
-    options: BuildOptions | None,
+    options: BuildOptions,
     reporter: Reporter,
+    store: Store,
+    head_start: HeadStart,
     elsewhere: tuple[Path, ...] = (),
 ) -> Manifest:
     """See ``Image.build``.
 
     When one of the folders ``elsewhere`` holds that very image, nothing is built at ``output``.
     """
-    options = options or BuildOptions()
     loaded, folder = load_config(config, options, reporter)
     arch = Arch.parse(options.arch) if options.arch else loaded.arch or host_arch()
-    store = Store(options.cache_dir or cache_folder())
     store.blobs.remove_leftovers()
     http = HttpClient()
     fetcher = Fetcher(store=store, http=http, reporter=reporter, offline=options.offline)
@@ -92,7 +62,7 @@ def build_image(
         wanted=options.executor,
         arch=arch,
         work_folder=store.work,
-        head_start=HeadStart(store.work),
+        head_start=head_start,
         state_folder=cache_folder() / "state",
         reporter=reporter,
     )
@@ -122,8 +92,7 @@ def build_image(
         source_date_epoch=source_date_epoch(),
         krun=options.krun,
     )
-    with closing(executor):
-        return build(request, workbench)
+    return build(request, workbench)
 
 
 def _try(tests: tuple[str, ...], reporter: Reporter, folder: Path) -> None:

@@ -8,7 +8,8 @@ from typing import Any
 
 from bootsmith.config.build_config import BuildConfig
 from bootsmith.model.reporter import Reporter
-from bootsmith.sdk.building import BuildOptions, load_config
+from bootsmith.sdk.build_options import BuildOptions
+from bootsmith.sdk.building import load_config
 from bootsmith.sdk.image import Image
 from bootsmith.sdk.settings import cache_folder
 

@@ -23,7 +23,7 @@ from bootsmith.sdk.settings import DEFAULT_OUTPUT, image_store_folder
 
 if TYPE_CHECKING:
     from bootsmith.config.build_config import BuildConfig
-    from bootsmith.sdk.building import BuildOptions
+    from bootsmith.sdk.build_options import BuildOptions
 
 
 class Image:
@@ -77,11 +77,9 @@ class Image:
         ``ImageError`` when the image cannot be built, ``HostError`` when this machine lacks
         something; ``output`` is then as it was.
         """
-        # The build brings schema and compression libraries along that starting a VM does not
-        # need; whoever only opens images does not wait for them.
-        from bootsmith.sdk.building import build_image
+        from bootsmith.sdk.build_start import start_build  # whoever opens images builds none
 
-        manifest = build_image(
+        manifest = start_build(
             config, output=user_path(output), options=options, reporter=reporter or Silent()
         )
         return cls(user_path(output), manifest)

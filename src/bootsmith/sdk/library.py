@@ -30,7 +30,7 @@ from bootsmith.sdk.settings import image_registry, image_store_folder
 if TYPE_CHECKING:
     from bootsmith.config.build_config import BuildConfig
     from bootsmith.manifest.manifest import Manifest
-    from bootsmith.sdk.building import BuildOptions
+    from bootsmith.sdk.build_options import BuildOptions
 
 __all__ = [
     "DiskUse",
@@ -111,11 +111,11 @@ class Library:
 
         One that would be the same byte for byte is not built again, it only gets its names.
         """
-        from bootsmith.sdk.building import build_image
+        from bootsmith.sdk.build_start import start_build  # whoever looks images up builds none
 
         references = [Reference.parse(tag) for tag in tags]
         with work_place(self._shelf.work, label="build") as place:
-            manifest = build_image(
+            manifest = start_build(
                 config,
                 output=place / "image",
                 options=options,
