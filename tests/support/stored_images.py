@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from bootsmith.image.initramfs import write_initramfs
@@ -55,7 +57,7 @@ def write_with_holes(path: Path, data: bytes) -> None:
     with path.open("wb") as file:
         for start in range(0, len(data), 4096):
             block = data[start : start + 4096]
-            if any(block):
+            if block.count(0) < len(block):
                 file.seek(start)
                 file.write(block)
         file.truncate(len(data))
@@ -77,15 +79,17 @@ def reseal(folder: Path) -> None:
     (folder / MANIFEST_NAME).write_bytes(encode_manifest(replace(manifest, artifacts=artifacts)))
 
 
-def _files(text: str, arch: Arch) -> dict[str, bytes]:
+@lru_cache(maxsize=8)  # several MiB each
+def _files(text: str, arch: Arch) -> Mapping[str, bytes]:
     tree = tree_of({b"hello.txt": file_of(text.encode())})
     initramfs = BytesSink()
     write_initramfs(tree_of({b"init": file_of(b"#!")}), blobs=MemoryBlobs(), sink=initramfs)
-    return {
+    files = {
         "kernel": bzimage(b"") if arch is Arch.X86_64 else arm64_image(),
         "initramfs": bytes(initramfs.data),
         "rootfs": image_bytes(tree, free_bytes=4 << 20),
     }
+    return MappingProxyType(files)
 
 
 def _manifest(files: Mapping[str, bytes], arch: Arch, fields: Mapping[str, Any]) -> Manifest:
