@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
+from functools import partial
 
 from bootsmith.image.ext4.htree import ROOT_LIMIT
 from bootsmith.model.guest_path import GuestPath
@@ -45,6 +47,12 @@ def _scattered(extents: int) -> dict[bytes, Entry]:
     return {b"s": RegularFile(PLAIN, SparseContent(extents * 8192, runs))}
 
 
+def _linked(count: int) -> dict[bytes, Entry]:
+    """A file with ``count`` more names."""
+    links = {b"l%05d" % i: HardLink(GuestPath(b"f")) for i in range(count)}
+    return {b"f": file_of(b"popular"), **links}
+
+
 def _with_xattrs(*xattrs: tuple[bytes, bytes]) -> dict[bytes, Entry]:
     found: Xattrs = tuple(sorted(xattrs))
     return {
@@ -57,7 +65,8 @@ def _at(*seconds: int) -> dict[bytes, Entry]:
     return {b"%d" % s: file_of(b"", mtime_ns=s * _SECOND + 123_456_789) for s in seconds}
 
 
-_ENTRIES: dict[str, dict[bytes, Entry]] = {
+# The large ones are made when they are asked for.
+_ENTRIES: dict[str, dict[bytes, Entry] | Callable[[], dict[bytes, Entry]]] = {
     "nothing": {},
     "root with metadata": {b"": Directory(Metadata(0o1777, 5, 6, 7 * _SECOND))},
     "own lost+found": {
@@ -80,11 +89,11 @@ _ENTRIES: dict[str, dict[bytes, Entry]] = {
         b"-": file_of(b"dash"),
         b"...": file_of(b"dots"),
     },
-    "four extents": _scattered(4),
-    "five extents": _scattered(5),
-    "a full block of extents": _scattered(340),
-    "two blocks of extents": _scattered(341),
-    "two levels of extents": _scattered(1361),
+    "four extents": partial(_scattered, 4),
+    "five extents": partial(_scattered, 5),
+    "a full block of extents": partial(_scattered, 340),
+    "two blocks of extents": partial(_scattered, 341),
+    "two levels of extents": partial(_scattered, 1361),
     "only a hole": {b"h": RegularFile(PLAIN, SparseContent(6 * _GIB + 5, ()))},
     "over four gigabytes": {
         b"s": RegularFile(
@@ -102,14 +111,14 @@ _ENTRIES: dict[str, dict[bytes, Entry]] = {
     "hole at the end": {
         b"h": RegularFile(PLAIN, SparseContent(1 << 20, (Run(0, InlineBytes(b"x")),)))
     },
-    "one name": _named(1),
-    "the most names of one block": _named(253, pad=6),
-    "one name more": _named(254, pad=6),
-    "long names in a block": _named(15, pad=255),
-    "long names in an index": _named(16, pad=255),
-    "an index of one level": _named(ROOT_LIMIT * 10, pad=255),
-    "an index of two levels": _named(ROOT_LIMIT * 15 + 200, pad=255),
-    "a directory of 50,000": _named(50_000),
+    "one name": partial(_named, 1),
+    "the most names of one block": partial(_named, 253, pad=6),
+    "one name more": partial(_named, 254, pad=6),
+    "long names in a block": partial(_named, 15, pad=255),
+    "long names in an index": partial(_named, 16, pad=255),
+    "an index of one level": partial(_named, ROOT_LIMIT * 10, pad=255),
+    "an index of two levels": partial(_named, ROOT_LIMIT * 15 + 200, pad=255),
+    "a directory of 50,000": partial(_named, 50_000),
     "devices": {
         b"null": Device(Metadata(0o666), is_block=False, major=1, minor=3),
         b"vda": Device(Metadata(0o660, 0, 6), is_block=True, major=254, minor=0),
@@ -127,10 +136,7 @@ _ENTRIES: dict[str, dict[bytes, Entry]] = {
         b"d/n": Device(Metadata(0o600), is_block=False, major=5, minor=1),
         b"z": file_of(b"shared"),
     },
-    "as many hard links as there can be": {
-        b"f": file_of(b"popular"),
-        **{b"l%05d" % i: HardLink(GuestPath(b"f")) for i in range(64_999)},
-    },
+    "as many hard links as there can be": partial(_linked, 64_999),
     "owners": {
         b"%d" % n: file_of(b"", uid=n, gid=n // 2) for n in (0, 65_535, 65_536, (1 << 32) - 2)
     },
@@ -162,7 +168,13 @@ _ENTRIES: dict[str, dict[bytes, Entry]] = {
     "deep": {b"/".join([b"d"] * depth): DIRECTORY for depth in range(1, 200)},
 }  # fmt: skip
 
-BOUNDARIES: dict[str, FileTree] = {name: tree_of(entries) for name, entries in _ENTRIES.items()}
+BOUNDARIES = tuple(_ENTRIES)
+"""The names of the trees."""
+
+
+def boundary_tree(name: str) -> FileTree:
+    entries = _ENTRIES[name]
+    return tree_of(entries() if callable(entries) else entries)
 
 
 def many_subdirectories(count: int) -> FileTree:

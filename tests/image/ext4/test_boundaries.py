@@ -23,7 +23,7 @@ from bootsmith.tree.entry import (
     SparseContent,
     Symlink,
 )
-from tests.image.ext4.boundary_trees import BOUNDARIES, many_subdirectories
+from tests.image.ext4.boundary_trees import BOUNDARIES, boundary_tree, many_subdirectories
 from tests.support.ext4_images import (
     IMAGE,
     PLAIN,
@@ -45,7 +45,7 @@ _TOO_LARGE_FOR_MEMORY = {"only a hole", "over four gigabytes"}
 @pytest.mark.judge
 @pytest.mark.parametrize("name", BOUNDARIES)
 def test_e2fsck_and_reader_agree(name: str, tmp_path: Path) -> None:
-    tree = BOUNDARIES[name]
+    tree = boundary_tree(name)
     path = tmp_path / "image"
     write_image(path, tree, profile=Profile.READ_WRITE)
     e2fsck(path)
@@ -73,7 +73,7 @@ def test_e2fsck_accepts_uncounted_subdirectories(tmp_path: Path) -> None:
 
 def test_sparse_content_lies_where_it_should(tmp_path: Path) -> None:
     path = tmp_path / "image"
-    write_image(path, BOUNDARIES["over four gigabytes"])
+    write_image(path, boundary_tree("over four gigabytes"))
     with FileSource(path) as source:
         entry = Ext4Reader(source).read_tree(IMAGE)[GuestPath(b"s")]
         assert isinstance(entry, RegularFile)
@@ -91,7 +91,7 @@ def test_sparse_content_lies_where_it_should(tmp_path: Path) -> None:
 
 def test_holes_take_no_space(tmp_path: Path) -> None:
     path = tmp_path / "image"
-    write_image(path, BOUNDARIES["nothing"], size_bytes=10 << 30, profile=Profile.READ_WRITE)
+    write_image(path, boundary_tree("nothing"), size_bytes=10 << 30, profile=Profile.READ_WRITE)
     assert path.stat().st_size == 10 << 30
     assert path.stat().st_blocks * 512 < 4 << 20
 
@@ -104,10 +104,6 @@ BAD: dict[str, dict[bytes, Entry]] = {
     "negative owner": {b"f": file_of(b"", gid=-1)},
     "device number": {b"dev": Device(Metadata(0o600), is_block=False, major=5000, minor=0)},
     "lost+found is a file": {b"lost+found": file_of(b"")},
-    "too many hard links": {
-        b"f": file_of(b""),
-        **{b"l%05d" % i: HardLink(GuestPath(b"f")) for i in range(65_000)},
-    },
     "runs that overlap": {
         b"s": RegularFile(
             PLAIN,
@@ -127,6 +123,12 @@ def test_what_ext4_cannot_hold_is_named(name: str) -> None:
     with pytest.raises(ImageError) as caught:
         plan_ext4(tree_of(entries), options())
     assert next(iter(entries)).decode() in str(caught.value)
+
+
+def test_too_many_hard_links_are_named() -> None:
+    links: dict[bytes, Entry] = {b"l%05d" % i: HardLink(GuestPath(b"f")) for i in range(65_000)}
+    with pytest.raises(ImageError, match="f has 65001 names"):
+        plan_ext4(tree_of({b"f": file_of(b""), **links}), options())
 
 
 def test_a_blob_shorter_than_its_slice() -> None:

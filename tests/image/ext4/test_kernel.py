@@ -26,7 +26,7 @@ from bootsmith.tree.entry import (
     Symlink,
 )
 from bootsmith.tree.file_tree import FileTree
-from tests.image.ext4.boundary_trees import BOUNDARIES
+from tests.image.ext4.boundary_trees import BOUNDARIES, boundary_tree
 from tests.support.ext4_images import (
     DIRECTORY,
     ImageBlob,
@@ -60,11 +60,11 @@ MIB = 1 << 20
 def merged_tree(*, without: frozenset[str]) -> FileTree:
     """The boundary trees as directories of one, but those of the names ``without``."""
     entries: dict[bytes, Entry] = {}
-    for name, tree in BOUNDARIES.items():
+    for name in BOUNDARIES:
         if name in without:
             continue
         top = name.encode()
-        for path, entry in tree.items():
+        for path, entry in boundary_tree(name).items():
             target = entry
             if isinstance(entry, HardLink):
                 target = HardLink(GuestPath(top + b"/" + entry.target))
@@ -95,7 +95,7 @@ def test_every_entry_is_what_the_tree_says(tmp_path: Path) -> None:
 
 def test_sizes_and_holes_over_four_gigabytes(tmp_path: Path) -> None:
     image = tmp_path / "image"
-    write_image(image, BOUNDARIES["over four gigabytes"])
+    write_image(image, boundary_tree("over four gigabytes"))
     with mounted(image) as root, (root / "s").open("rb") as file:
         assert (root / "s").stat().st_size == 5 << 30
         assert (root / "s").stat().st_blocks * 512 < 100_000
