@@ -43,9 +43,9 @@ def test_a_source_that_is_too_short_is_an_error(tmp_path: Path) -> None:
 
 def test_a_sparse_copy_stays_sparse(tmp_path: Path) -> None:
     with FileSink(tmp_path / "a") as sink:
-        sink.skip(64 * MIB)
+        sink.skip(16 * MIB)
         sink.write(b"in the middle")
-        sink.skip(64 * MIB)
+        sink.skip(16 * MIB)
     copy_sparse(tmp_path / "a", tmp_path / "b")
     assert sha256_of_file(tmp_path / "a") == sha256_of_file(tmp_path / "b")
     assert (tmp_path / "b").stat().st_blocks * 512 < MIB

@@ -132,10 +132,10 @@ def test_sixty_four_at_once(agent: Agent) -> None:
 def test_a_timeout_kills_the_command(agent: Agent, tmp_path: Path) -> None:
     marker = tmp_path / "still-alive"
     with pytest.raises(VMError, match=r"not ended after 0\.3 s"):
-        agent.exec(f"yes; sleep 1; touch {marker}", timeout_s=0.3)
+        agent.exec(f"yes; sleep 0.6; touch {marker}", timeout_s=0.3)
     with pytest.raises(VMError, match=r"not ended after 0\.3 s"):
-        agent.exec(f"sleep 1; touch {marker}", timeout_s=0.3)
-    time.sleep(1.2)
+        agent.exec(f"sleep 0.6; touch {marker}", timeout_s=0.3)
+    time.sleep(0.6)
     assert not marker.exists()
 
 

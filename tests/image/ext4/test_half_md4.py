@@ -31,7 +31,7 @@ def test_hashes_that_debugfs_gives(name: bytes, seed: bytes, expected: tuple[int
 
 
 def test_a_batch_hashes_like_its_names_alone() -> None:
-    names = [b"n" * (1 + i % 255) + b"%d" % i for i in range(3000)]
+    names = [b"n" * (1 + i % 255) + b"%d" % i for i in range(1020)]
     names = [name[-255:] for name in names]
     assert hash_names(names, SEED) == [hash_names([name], SEED)[0] for name in names]
 

@@ -399,8 +399,8 @@ def test_reasons() -> None:
 
 
 def test_a_long_chain_needs_no_deep_stack() -> None:
-    world = {f"p{number}": f"Depends: p{number + 1}" for number in range(5000)}
-    assert len(chosen({**world, "p5000": ""}, "p0").split()) == 5001
+    world = {f"p{number}": f"Depends: p{number + 1}" for number in range(2000)}
+    assert len(chosen({**world, "p2000": ""}, "p0").split()) == 2001
 
 
 LETTERS = "abcdef"
