@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -12,8 +14,17 @@ from bootsmith.host.background import kill_process
 linux_only = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="asks /proc")
 
 
-def sleeper(*words: str) -> subprocess.Popen[bytes]:
-    return subprocess.Popen((sys.executable, "-c", "import time; time.sleep(100)", *words))
+@contextmanager
+def sleeper(*words: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that runs: until it does, the kernel may not know its words yet."""
+    code = "import time; print(flush=True); time.sleep(100)"
+    with subprocess.Popen((sys.executable, "-c", code, *words), stdout=subprocess.PIPE) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"\n"
+            yield process
+        finally:
+            process.kill()
 
 
 def test_the_process_that_was_noted(tmp_path: Path) -> None:
@@ -29,4 +40,3 @@ def test_another_process_that_has_its_number_by_now(tmp_path: Path) -> None:
         with pytest.raises(HostError, match="is another one by now"):
             kill_process(process.pid, working_on=tmp_path)
         assert process.poll() is None
-        process.kill()
