@@ -10,6 +10,7 @@ import pytest
 from hypothesis import settings
 
 from tests.support.debian_images import shared_image
+from tests.support.examples import QUICK_MOST
 
 # Under nohup and in some CI systems SIGHUP is ignored, which every program started from here would
 # inherit; the tests of signals mean an ordinary session.
@@ -19,7 +20,7 @@ signal.signal(signal.SIGHUP, signal.SIG_DFL)
 os.environ["BOOTSMITH_KRUNFW_MIRROR"] = "file:///dev/null/libkrunfw"
 
 # For ./dev check: enough to notice a slip; ./dev test looks further.
-settings.register_profile("quick", max_examples=10, deadline=None)
+settings.register_profile("quick", max_examples=QUICK_MOST, deadline=None)
 
 
 @pytest.fixture(scope="session")

@@ -6,11 +6,11 @@ from typing import Any
 
 from hypothesis import settings
 
-_QUICK_MOST = 10
+QUICK_MOST = 6
 
 
 def examples(count: int, **others: Any) -> settings:
     """``count`` in ./dev test, a few in ./dev check (hypothesis' profile ``quick``)."""
     if settings.get_current_profile_name() == "quick":
-        count = min(count, _QUICK_MOST)
+        count = min(count, QUICK_MOST)
     return settings(max_examples=count, deadline=None, **others)
