@@ -51,6 +51,7 @@ def test_an_alpine_example_is_planned(name: str, tmp_path: Path) -> None:
     assert lock.kernel.name == "linux-virt"
 
 
+@pytest.mark.slow
 def test_an_image_of_oci_is_refused_before_any_work(tmp_path: Path) -> None:
     done = bootsmith(
         "build", "--config", EXAMPLES / "oci-debian.json", "--output", tmp_path / "image",

@@ -57,6 +57,7 @@ def test_what_is_said_of_it_here_is_what_it_says(name: str) -> None:
     assert fields_like(name) == upstream_fields(name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OCI)
 def test_one_of_oci_is_refused_before_any_work(name: str, tmp_path: Path) -> None:
     config = tmp_path / "config.json"

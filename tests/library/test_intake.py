@@ -297,6 +297,7 @@ _TAKE = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("delay_ms", [0, 3, 8, 15, 30, 55])
 def test_killed_at_any_moment(library: Library, tmp_path: Path, delay_ms: int) -> None:
     manifest = write_small_image(tmp_path / "image")

@@ -92,6 +92,7 @@ def test_commands_have_it_and_nothing_keeps_it(guarded: Guarded) -> None:
     assert guarded.places_with(b"/etc/ca")  # the search itself finds what is there
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("script", "field"),
     [

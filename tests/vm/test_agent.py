@@ -113,6 +113,7 @@ def test_the_other_commands_go_on_while_one_is_not_read(agent: Agent) -> None:
         blocked.close()
 
 
+@pytest.mark.slow
 def test_a_thousand_in_a_row(agent: Agent) -> None:
     assert {agent.exec(["true"]).exit_code for _ in range(1000)} == {0}
 
@@ -129,6 +130,7 @@ def test_sixty_four_at_once(agent: Agent) -> None:
         assert list(pool.map(run, range(64))) == [str(number).encode() for number in range(64)]
 
 
+@pytest.mark.slow
 def test_a_timeout_kills_the_command(agent: Agent, tmp_path: Path) -> None:
     marker = tmp_path / "still-alive"
     with pytest.raises(VMError, match=r"not ended after 0\.3 s"):

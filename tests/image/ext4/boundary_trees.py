@@ -38,8 +38,8 @@ _CAPABILITY = struct.pack("<IIIII", 0x02000001, 1 << 10, 0, 0, 0)  # cap_net_bin
 
 def _named(count: int, *, pad: int = 0) -> dict[bytes, Entry]:
     """A directory with ``count`` names, each ``pad`` bytes or more long."""
-    names = (b"%06d" % i for i in range(count))
-    return {b"d": DIRECTORY, **{b"d/" + name.ljust(pad, b"-"): file_of(b"") for name in names}}
+    names = (b"d/" + (b"%06d" % i).ljust(pad, b"-") for i in range(count))
+    return {b"d": DIRECTORY, **dict.fromkeys(names, file_of(b""))}
 
 
 def _scattered(extents: int) -> dict[bytes, Entry]:

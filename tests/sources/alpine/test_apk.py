@@ -214,6 +214,7 @@ def test_a_header_that_could_be_read_in_two_ways(store: Store) -> None:
         opened(made, store)
 
 
+@pytest.mark.slow
 def test_all_real_packages(store: Store) -> None:
     universe = real_universe(store)
     (one,) = universe.repositories

@@ -75,7 +75,7 @@ def await_true(condition: object, what: str) -> None:
     end = time.monotonic() + 20
     while not condition():  # type: ignore[operator]
         assert time.monotonic() < end, what
-        time.sleep(0.01)
+        time.sleep(0.001)
 
 
 def runs(marker: str) -> bool:

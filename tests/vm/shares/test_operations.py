@@ -253,6 +253,7 @@ def test_half_of_the_descriptors_stay_for_the_host(work: Path) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
+@pytest.mark.slow
 def test_deep_folders_take_one_descriptor_and_end_somewhere(guest: Guest, work: Path) -> None:
     before = open_descriptors()
     parent = guest.number("/work")
