@@ -12,11 +12,16 @@ from typing import get_args
 
 import click
 
-from bootsmith.sdk.vm_options import Acceleration, RootfsMode, VMOptions
+from bootsmith.sdk.vm_options import (
+    LEAST_MEMORY_MIB,
+    MOST_CPUS,
+    Acceleration,
+    RootfsMode,
+    VMOptions,
+)
 from bootsmith.vm.machine import Share
 
 _SIZE = re.compile(r"(\d+)([KMGT])(?:i?B)?", re.IGNORECASE)
-_LEAST_MEMORY_MIB = 64
 _UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
 
@@ -40,8 +45,8 @@ def _size_bytes(text: str) -> int:
 def _memory_mib(text: str) -> int:
     """A number alone counts MiB."""
     size_mib = int(text) if re.fullmatch(r"[0-9]+", text) else _size_bytes(text) >> 20
-    if size_mib < _LEAST_MEMORY_MIB:
-        raise click.BadParameter(f"{text!r} is less than {_LEAST_MEMORY_MIB} MiB")
+    if size_mib < LEAST_MEMORY_MIB:
+        raise click.BadParameter(f"{text!r} is less than {LEAST_MEMORY_MIB} MiB")
     return size_mib
 
 
@@ -58,7 +63,7 @@ _OPTIONS = (
         "--mount", "-m", "mounts", multiple=True, type=_mount, metavar="HOST:GUEST[:ro]",
         help="Show a folder of this machine in the guest.",
     ),
-    click.option("--cpus", type=click.IntRange(1, 255), metavar="N",
+    click.option("--cpus", type=click.IntRange(1, MOST_CPUS), metavar="N",
         help="Processors; by default 2, and 1 under emulation."),
     click.option(
         "--memory", "memory_mib", type=_memory_mib, default="1024", show_default=True,

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from bootsmith.errors import ImageError, VMError
+from bootsmith.errors import ConfigError, ImageError, VMError
 from bootsmith.host.files import require_writable, user_path
 from bootsmith.model.reporter import Reporter, Silent
 from bootsmith.sdk.boot_files import BootFiles, files_by_name, files_of_image, selected_files
@@ -56,9 +56,9 @@ class VM(Guest):
         ``boot_args`` the whole command line of their kernel.
 
         Raises ``ImageError`` when there is no such image or it cannot be built, ``HostError``
-        when a file cannot be read.
+        when a file cannot be read, ``ConfigError`` for ``options`` that are none.
         """
-        self.options = options or VMOptions()
+        self.options = _sound(options)
         self._reporter = reporter or Silent()
         self._checkpoint: Path | None = None
         self._machine: RunningMachine | None = None
@@ -240,6 +240,17 @@ class VM(Guest):
         return agent
 
 
+def _sound(options: object) -> VMOptions:
+    if options is None:
+        return VMOptions()
+    if not isinstance(options, VMOptions):
+        raise ConfigError(
+            f"options of a machine must be VMOptions(…), found {options!r}",
+            hint="as in VM(image, options=VMOptions(memory_mib=512))",
+        )
+    return options
+
+
 def _files_of(
     image: Image | BootFiles | BuildConfig | Mapping[str, Any] | str | Path | None,
     reporter: Reporter,
@@ -267,12 +278,13 @@ def _started(
 
 
 def _start_options(options: VMOptions, reporter: Reporter) -> StartOptions:
-    if options.console_log is not None:
-        require_writable(options.console_log)
+    console_log = None if options.console_log is None else user_path(options.console_log)
+    if console_log is not None:
+        require_writable(console_log)
     return StartOptions(
         accelerator=options.accelerator,
         boot_timeout_s=options.boot_timeout_s,
-        console_log=options.console_log,
+        console_log=console_log,
         state_folder=cache_folder() / "state",
         reporter=reporter,
     )
