@@ -35,6 +35,9 @@ class Home:
         (["logs", "web"], 1, "there is no machine 'web'"),
         (["stop", "web"], 1, "there is no machine 'web'"),
         (["stop"], 2, "missing argument"),
+        (["snapshot", "-o", "x", "--vm", "web"], 1, "there is no machine 'web'"),
+        (["snapshot", "-o", "x", "--vm", "web", "./image"], 2, "--vm takes neither an IMAGE"),
+        (["snapshot", "-o", "x", "--vm", "web", "--cwd", "/"], 2, "go with a command"),
         (["exec", "--vm", "web", "--", "true"], 1, "there is no machine 'web'"),
         (["exec", "--vm", "web", "./image", "--", "true"], 2, "--vm takes neither an IMAGE"),
         (["exec", "--vm", "web", "--memory", "64", "--", "true"], 2, "--vm takes neither"),
@@ -106,3 +109,21 @@ def test_without_detach_it_is_gone_afterwards(tmp_path: Path, debian_image: Path
     done = home.run("run", debian_image, "--", "sh", "-c", "echo hello; exit 3")
     assert (done.returncode, done.stdout) == (3, b"hello\n"), done.stderr
     assert json.loads(home.say("list", "--json")) == []
+
+
+@pytest.mark.boot
+@pytest.mark.network
+def test_a_machine_that_runs_is_kept_in_a_file(tmp_path: Path, debian_image: Path) -> None:
+    require("qemu-system-x86_64")
+    home, saved = Home(tmp_path), tmp_path / "saved.qcow2"
+    home.say("run", "--detach", "--name", "web", debian_image)
+    failed = home.run("snapshot", "-o", saved, "--vm", "web", "--", "sh", "-c", "exit 3")
+    assert (failed.returncode, saved.exists()) == (3, False)
+    home.say("exec", "--vm", "web", "--", "sh", "-c", "echo one > /root/state")
+    home.say("snapshot", "-o", saved, "--vm", "web")
+    assert json.loads(home.say("list", "--json")) == []
+    home.say("run", "--detach", "--name", "web", "--resume", saved, debian_image)
+    words = ("sh", "-c", "echo two >> /root/state")
+    home.say("snapshot", "-o", saved, "--vm", "web", "--", *words)  # the same again
+    kept = home.say("exec", debian_image, "--resume", saved, "--", "cat", "/root/state")
+    assert kept == "one\ntwo\n"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bootsmith import VM, AttachedVM
+from bootsmith import VM, AttachedVM, VMOptions
 from bootsmith.errors import HostError, VMError
 
 pytestmark = pytest.mark.boot
@@ -47,6 +47,35 @@ def test_a_word_for_no_machine(detached: AttachedVM) -> None:
     assert detached.name == "worker"
     with pytest.raises(VMError, match="there is no machine 'somebody'"):
         VM.attach("somebody")
+
+
+def test_it_is_kept_in_a_file_and_goes_on_from_there(
+    debian_image: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BOOTSMITH_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    vm = VM(debian_image).detach(name="kept")
+    with vm:
+        vm.exec("echo kept > /root/note")
+        vm.checkpoint("saved.qcow2")
+        with pytest.raises(VMError):
+            vm.exec("true")
+    with pytest.raises(VMError, match="there is no machine 'kept'"):
+        VM.attach("kept")
+    with VM.resume("saved.qcow2", debian_image).detach(name="kept") as again:
+        assert again.exec("cat /root/note").stdout == "kept\n"
+        again.kill()
+
+
+def test_a_root_that_keeps_nothing_runs_on(
+    debian_image: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BOOTSMITH_CACHE_DIR", str(tmp_path / "cache"))
+    with VM(debian_image, options=VMOptions(rootfs_mode="memory")).detach() as vm:
+        with pytest.raises(VMError, match="no checkpoint can be made"):
+            vm.checkpoint(tmp_path / "saved")
+        assert vm.exec("echo on").stdout == "on\n"
+        vm.kill()
 
 
 def _forward_as_soon_as_free(vm: AttachedVM, port: int) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bootsmith.errors import HostError, VMError
-from bootsmith.vm.checkpoint import build_id_of, save_changes
+from bootsmith.vm.checkpoint import build_id_of, place_for, save_changes
 from bootsmith.vm.drives import with_overlays
 from bootsmith.vm.machine import DiskFormat, DiskMode, Drive
 from tests.support.judges import judge, require
@@ -45,7 +45,11 @@ def holds(overlay: Path, byte: int, offset: str) -> bool:
 
 
 def save(overlay: Path, target: Path, image: Drive) -> None:
-    save_changes(overlay, target, image=image.path, image_format=image.format, build_id=BUILD_ID)
+    with place_for(target, overlay=overlay, image=image.path) as place:
+        save_changes(
+            overlay, target, place=place,
+            image=image.path, image_format=image.format, build_id=BUILD_ID,
+        )  # fmt: skip
 
 
 def test_changes_survive_a_move_of_everything(tmp_path: Path, image: Drive) -> None:
@@ -183,3 +187,32 @@ def test_a_folder_that_does_not_exist(tmp_path: Path, image: Drive) -> None:
     overlay = overlay_of(image, tmp_path / "one")
     with pytest.raises(HostError):
         save(overlay, tmp_path / "nowhere" / "saved", image)
+
+
+def test_a_folder_in_place_of_the_file(tmp_path: Path, image: Drive) -> None:
+    overlay = overlay_of(image, tmp_path / "one")
+    with pytest.raises(HostError, match="it is a folder"):
+        save(overlay, tmp_path, image)
+
+
+def test_no_room_is_known_before(
+    tmp_path: Path, image: Drive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    overlay = overlay_of(image, tmp_path / "one")
+    monkeypatch.setattr("bootsmith.vm.checkpoint.free_bytes", lambda _: 4096)
+    with (
+        pytest.raises(HostError, match="no room for the checkpoint"),
+        place_for(tmp_path / "saved", overlay=overlay, image=image.path),
+    ):
+        raise AssertionError("there is no such place")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["image", "one"]
+
+
+def test_an_image_that_was_moved_is_known_before(tmp_path: Path, image: Drive) -> None:
+    overlay = overlay_of(image, tmp_path / "one")
+    missing = tmp_path / "elsewhere"
+    with (
+        pytest.raises(HostError, match="elsewhere"),
+        place_for(tmp_path / "saved", overlay=overlay, image=missing),
+    ):
+        raise AssertionError("there is no such place")

@@ -11,6 +11,7 @@ import click
 
 from bootsmith.cli.machine_options import machine_options
 from bootsmith.cli.notes import Notes
+from bootsmith.sdk.attached_vm import AttachedVM
 from bootsmith.sdk.vm import VM
 from bootsmith.sdk.vm_options import VMOptions
 
@@ -34,6 +35,15 @@ class Boot:
     def is_default(self) -> bool:
         """Whether nothing was said about the machine."""
         return self.image is None and self.resume is None and self.options == VMOptions()
+
+    def attached(self, machine: str) -> AttachedVM:
+        """The machine that runs already and is meant by ``machine``.
+
+        Raises ``UsageError`` when a new one is described beside it.
+        """
+        if not self.is_default:
+            raise click.UsageError("--vm takes neither an IMAGE nor options of a new machine")
+        return VM.attach(machine)
 
     def vm(self) -> VM:
         """The machine that is meant, not started."""

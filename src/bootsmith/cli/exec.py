@@ -13,7 +13,6 @@ from bootsmith.cli.guest_command import (
     run_streaming,
 )
 from bootsmith.cli.notes import booting
-from bootsmith.sdk.vm import VM
 
 
 @click.command(cls=NeedsCommand)
@@ -44,9 +43,7 @@ def command(
         require_terminal()
     run = run_on_this_terminal if tty else run_streaming
     if machine is not None:
-        if not boot.is_default:
-            raise click.UsageError("--vm takes neither an IMAGE nor options of a new machine")
-        with VM.attach(machine) as attached:
+        with boot.attached(machine) as attached:
             return run(attached, words, env=env, cwd=cwd).exit_code
     with booting(boot.vm()) as vm:
         return run(vm, words, env=env, cwd=cwd).exit_code

@@ -11,6 +11,7 @@ from bootsmith.cli.guest_command import CommandAfterDashes, environment_options,
 from bootsmith.cli.notes import booting
 from bootsmith.errors import ConfigError, VMError
 from bootsmith.host.paths import exists, is_folder
+from bootsmith.sdk.guest import Guest
 from bootsmith.vm.checkpoint import build_id_of
 
 
@@ -19,10 +20,12 @@ from bootsmith.vm.checkpoint import build_id_of
     "--output", "-o", type=click.Path(path_type=Path, dir_okay=False), required=True,
     help="The checkpoint to make; an older one is replaced.",
 )  # fmt: skip
+@click.option("--vm", "machine", metavar="ID", help="Stop this machine, and keep what it changed.")
 @environment_options
 @boot_options
 def command(
     boot: Boot,
+    machine: str | None,
     words: tuple[str, ...],
     output: Path,
     env: dict[str, str],
@@ -34,20 +37,39 @@ def command(
     bootsmith snapshot -o git.qcow2 -- sh -c 'apt-get update && apt-get install -y git'
     bootsmith exec --resume git.qcow2 -- git --version
     bootsmith snapshot -o work.qcow2 --resume git.qcow2
+    bootsmith snapshot -o web.qcow2 --vm web
 
     A command that fails leaves nothing behind, and its status is ours; a shell's status does
     not matter.  The checkpoint holds only the changes: it needs the same image again, which is
     found by its build id.
+
+    With --vm a machine that runs already (run --detach) is stopped and kept; without a command
+    nothing is run in it before, and when a command fails it runs on.
     """
     _require_replaceable(output)
-    with booting(boot.vm()) as vm:
-        result = run_or_open_shell(vm, words, env=env, cwd=cwd)
-        if words and result.exit_code != 0:
-            click.echo(f"nothing is kept: status {result.exit_code}", err=True)
-            return result.exit_code
-        vm.checkpoint(output)
+    if machine is not None:
+        if not words and (env or cwd):
+            raise click.UsageError("--env and --cwd go with a command")
+        with boot.attached(machine) as attached:
+            status = _run(attached, words, env=env, cwd=cwd) if words else 0
+            if status == 0:
+                attached.checkpoint(output)
+    else:
+        with booting(boot.vm()) as vm:
+            status = _run(vm, words, env=env, cwd=cwd)
+            if status == 0:
+                vm.checkpoint(output)
+    if status != 0:
+        click.echo(f"nothing is kept: status {status}", err=True)
+        return status
     click.echo(f"{output}: resume it with: bootsmith bash --resume {output}", err=True)
     return 0
+
+
+def _run(vm: Guest, words: tuple[str, ...], *, env: dict[str, str], cwd: str | None) -> int:
+    """The status of a command; that of a shell does not matter."""
+    status = run_or_open_shell(vm, words, env=env, cwd=cwd).exit_code
+    return status if words else 0
 
 
 def _require_replaceable(output: Path) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Self
 
 from bootsmith.errors import AgentError, HostError
+from bootsmith.host.files import user_path
 from bootsmith.sdk.guest import Guest
 from bootsmith.vm.agent import Agent
 from bootsmith.vm.kept.machine import KeptMachine
@@ -53,6 +55,17 @@ class AttachedVM(Guest):
     def console(self) -> str:
         """What the guest has printed on its console."""
         return b"".join(self.machine.log()).decode("utf-8", "replace")
+
+    def checkpoint(self, path: str | Path) -> None:
+        """Stop, for everybody, and keep what has changed on the disk in the file ``path``; see
+        ``VM.resume``.
+
+        Appears whole or not at all, and replaces what was there.  Raises ``VMError`` when the
+        machine's disk keeps no changes, ``HostError`` when the file cannot be written: when that
+        is seen before the machine is stopped, it runs on.
+        """
+        self.machine.checkpoint(user_path(path))
+        self.close()
 
     def stop(self, *, timeout_s: float = 10.0) -> None:
         """Have the guest write everything to its disks and power off, for everybody."""

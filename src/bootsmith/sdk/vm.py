@@ -17,6 +17,7 @@ from bootsmith.sdk.image import Image
 from bootsmith.sdk.settings import cache_folder
 from bootsmith.sdk.vm_options import VMOptions, machine_spec
 from bootsmith.vm.agent import Agent
+from bootsmith.vm.machine import DiskMode, MachineSpec
 from bootsmith.vm.runner import StartOptions, start_machine
 from bootsmith.vm.running import RunningMachine
 
@@ -142,12 +143,14 @@ class VM(Guest):
         from bootsmith.sdk.machines import machines, now_s
 
         self.files.check_sizes()
+        spec = machine_spec(self.files, self.options, checkpoint=self._checkpoint)
         record = machines().start(
-            machine_spec(self.files, self.options, checkpoint=self._checkpoint),
+            spec,
             _start_options(self.options, self._reporter),
             image=image_name or str(self.files.rootfs.absolute().parent),
             name=name,
             now_s=now_s(),
+            build_id=self._build_id_for(spec),
         )
         attached = AttachedVM(machines(), record)
         _grow(self.options, attached.machine)
@@ -173,7 +176,7 @@ class VM(Guest):
 
         Appears whole or not at all, and replaces what was there.  Raises ``VMError`` when the
         machine does not run or its disk keeps no changes, ``HostError`` when the file cannot be
-        written.
+        written: when that is seen before the machine is stopped, it runs on.
         """
         build_id = self.files.build_id()
         drive = machine_spec(self.files, self.options).drives[0]
@@ -227,6 +230,12 @@ class VM(Guest):
     def __repr__(self) -> str:
         state = "not running" if self._machine is None else "running"
         return f"<VM of {str(self.files.rootfs.parent)!r}, {state}>"
+
+    def _build_id_for(self, spec: MachineSpec) -> str | None:
+        """What a checkpoint of ``spec`` is of, found out while its files are those that it boots;
+        ``None`` where there can be none."""
+        keeps_changes = spec.drives[0].mode is DiskMode.COW
+        return self.files.build_id() if keeps_changes and spec.initramfs is not None else None
 
     def _running(self) -> RunningMachine:
         machine = self._machine

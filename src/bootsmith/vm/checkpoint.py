@@ -8,11 +8,14 @@ program that does not know better refuses it instead of reading it over the wron
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from bootsmith.errors import ArchiveError, VMError
-from bootsmith.host.files import FileSource, copy_sparse
-from bootsmith.host.paths import real_path
+from bootsmith.errors import ArchiveError, HostError, VMError
+from bootsmith.host.disk_use import file_use
+from bootsmith.host.files import FileSource, copy_sparse, free_bytes
+from bootsmith.host.paths import is_folder, real_path
 from bootsmith.host.process import run
 from bootsmith.host.temporary import RuntimeFolder
 from bootsmith.image.qcow2 import read_header
@@ -43,20 +46,48 @@ def build_id_of(checkpoint: Path) -> str:
     )
 
 
+@contextmanager
+def place_for(target: Path, *, overlay: Path, image: Path) -> Iterator[RuntimeFolder]:
+    """A folder in which the checkpoint of ``overlay`` can be made, beside ``target``.
+
+    To be had before the machine is stopped, whose changes would be lost else.  Raises ``HostError``
+    where no such file can be written, there is no room for what ``overlay`` holds so far, or
+    ``image`` is not there any more.
+    """
+    FileSource(image).close()
+    if is_folder(target):
+        raise HostError(f"cannot write {target}: it is a folder", hint="name a file in it")
+    parent = target.absolute().parent
+    with RuntimeFolder(prefix=".bootsmith-checkpoint-", parent=parent) as folder:
+        needed, free = file_use(overlay).allocated_bytes, free_bytes(folder.path)
+        if needed > free:
+            raise HostError(
+                f"{parent} has no room for the checkpoint: about {needed >> 20} MiB are needed, "
+                f"{free >> 20} MiB are free",
+                hint="make room, or name a file on another disk",
+            )
+        yield folder
+
+
 def save_changes(
-    overlay: Path, target: Path, *, image: Path, image_format: DiskFormat, build_id: str
+    overlay: Path,
+    target: Path,
+    *,
+    place: RuntimeFolder,
+    image: Path,
+    image_format: DiskFormat,
+    build_id: str,
 ) -> None:
     """Write the changes in ``overlay``, which no machine uses any more, to ``target``.
 
     Appears whole or not at all.  Raises ``CommandFailed`` when qemu-img cannot, ``HostError``
-    when the folder cannot be written.
+    when the file cannot be written.
     """
-    with RuntimeFolder(prefix=".bootsmith-checkpoint-", parent=target.absolute().parent) as folder:
-        made = folder.path / "checkpoint"
-        based = ("-B", real_path(image), "-F", image_format.value)
-        run(("qemu-img", "convert", "-f", "qcow2", "-O", "qcow2", *based, overlay, made))
-        _rebase(made, f"{_SCHEME}{build_id}", image_format)
-        folder.keep(made, target)
+    made = place.path / "checkpoint"
+    based = ("-B", real_path(image), "-F", image_format.value)
+    run(("qemu-img", "convert", "-f", "qcow2", "-O", "qcow2", *based, overlay, made))
+    _rebase(made, f"{_SCHEME}{build_id}", image_format)
+    place.keep(made, target)
 
 
 def copy_changes(checkpoint: Path, overlay: Path, *, image: Path, image_format: DiskFormat) -> None:

@@ -170,7 +170,8 @@ class RunningMachine:
 
         ``image`` is that disk as it was specified.  Raises ``VMError`` when the machine has
         already ended, its disk keeps no changes, or not all of them could be written while it ran;
-        ``HostError`` when they cannot be written now.
+        ``HostError`` when they cannot be written now.  What can be known before the machine is
+        stopped is found out before, and it runs on.
         """
         with self._ending:
             if self._has_ended or image.mode is not DiskMode.COW:
@@ -178,23 +179,33 @@ class RunningMachine:
                     "there are no changes to keep",
                     hint="make a checkpoint of a running machine whose root mode is cow",
                 )
-            from bootsmith.vm import disk_errors
-            from bootsmith.vm.checkpoint import save_changes
+            from bootsmith.vm.checkpoint import place_for
 
-            try:
-                disk_errors.ask(self._channels["qmp"])
-                self._wind_down(timeout_s)
-                self._child.terminate()
-                disk_errors.require_none(self._channels["qmp"])
-                save_changes(
-                    self.spec.drives[0].path,
-                    target,
-                    image=image.path,
-                    image_format=image.format,
-                    build_id=build_id,
-                )
-            finally:
-                self._end()
+            overlay = self.spec.drives[0].path
+            with place_for(target, overlay=overlay, image=image.path) as place:
+                try:
+                    self._keep_changes(place, target, image, build_id, timeout_s)
+                finally:
+                    self._end()
+
+    def _keep_changes(
+        self, place: RuntimeFolder, target: Path, image: Drive, build_id: str, timeout_s: float
+    ) -> None:
+        from bootsmith.vm import disk_errors
+        from bootsmith.vm.checkpoint import save_changes
+
+        disk_errors.ask(self._channels["qmp"])
+        self._wind_down(timeout_s)
+        self._child.terminate()
+        disk_errors.require_none(self._channels["qmp"])
+        save_changes(
+            self.spec.drives[0].path,
+            target,
+            place=place,
+            image=image.path,
+            image_format=image.format,
+            build_id=build_id,
+        )
 
     def kill(self) -> None:
         """Pull the plug.  A second call does nothing."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,8 +16,16 @@ from pathlib import Path
 
 import pytest
 
-from bootsmith.errors import AgentError, BootTimeout, ToolMissing, VMError
+from bootsmith.errors import (
+    AgentError,
+    BootTimeout,
+    CommandFailed,
+    HostError,
+    ToolMissing,
+    VMError,
+)
 from bootsmith.host.owned_folder import OwnedFolder
+from bootsmith.vm.checkpoint import build_id_of
 from bootsmith.vm.execution import Command
 from bootsmith.vm.kept.machine import KeptMachine
 from bootsmith.vm.kept.machines import KEPT_AFTER_END_S, Machines
@@ -25,7 +34,7 @@ from bootsmith.vm.machine import Accelerator, MachineSpec
 from bootsmith.vm.runner import StartOptions
 from tests.support.judges import require
 from tests.support.tiny_kernel import write_tiny_kernel
-from tests.vm.test_live_machine import spec
+from tests.vm.test_live_machine import BUILD_ID, spec
 from tests.vm.test_runner import machine as tiny_machine
 
 NOW_S = 1_800_000_000
@@ -381,6 +390,15 @@ class TestRealGuest:
             os.kill(running.keeper_pid, signal.SIGCONT)
         assert str(running.keeper_pid) in str(failed.value.hint)
 
+    def test_no_checkpoint_where_no_image_is_known(
+        self, machine: KeptMachine, tmp_path: Path
+    ) -> None:
+        with pytest.raises(VMError, match="no checkpoint can be made") as refused:
+            machine.checkpoint(tmp_path / "saved")
+        assert refused.value.hint
+        assert machine.agent.exec(["true"], timeout_s=60).exit_code == 0
+        assert list(tmp_path.iterdir()) == []
+
 
 _SLEEP_IN_THE_GUEST = """
 import sys
@@ -443,6 +461,72 @@ def test_a_machine_that_ends_unasked(
         machines.connect(ended)
     machines.forget(ended)
     assert entries(machines) == []
+
+
+# Checkpoints: the machine ends, and its keeper with it.
+
+
+def started(machines: Machines, image: Path, **changes: object) -> Record:
+    spec = replace(real_spec(image), **changes)  # type: ignore[arg-type]
+    return machines.start(
+        spec, PATIENT, image="x", name="web", now_s=NOW_S, build_id=BUILD_ID
+    )  # fmt: skip
+
+
+@pytest.mark.boot
+@pytest.mark.network
+def test_a_checkpoint_of_a_machine_with_other_clients(
+    machines: Machines, debian_image: Path, tmp_path: Path
+) -> None:
+    record = started(machines, debian_image)
+    saved = tmp_path / "saved by \udcff.qcow2"
+    with machines.connect(record) as other, machines.connect(record) as machine:
+        for bad, says in ((tmp_path, "it is a folder"), (tmp_path / "no" / "x", "No such file")):
+            with pytest.raises(HostError, match=says):
+                machine.checkpoint(bad)
+        other.agent.exec("echo kept > /usr/local/note", timeout_s=60)  # and no sync
+        asleep = other.agent.start(Command.of(["sleep", "1000"]))
+        machine.checkpoint(saved)
+        with pytest.raises(AgentError):
+            list(asleep.output(timeout_s=60))
+    assert entries(machines) == []
+    assert build_id_of(saved) == BUILD_ID
+    await_true(lambda: not is_alive(record.keeper_pid), "the keeper is left")
+    assert not is_alive(record.qemu_pid)
+    (drive,) = real_spec(debian_image).drives
+    again = started(machines, debian_image, drives=(replace(drive, checkpoint=saved),))
+    with machines.connect(again) as machine:
+        found = machine.agent.exec(["cat", "/usr/local/note"], timeout_s=60)
+        assert found.stdout == b"kept\n"
+        machine.kill()
+
+
+@pytest.mark.boot
+@pytest.mark.network
+def test_a_checkpoint_that_fails_when_the_machine_is_stopped(
+    machines: Machines, debian_image: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    (programs / "qemu-img").write_text(
+        '#!/bin/sh\n[ "$1" != convert ] || { echo "the disk is broken" >&2; exit 1; }\n'
+        f'exec {shutil.which("qemu-img")} "$@"\n'
+    )
+    (programs / "qemu-img").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    record = started(machines, debian_image)
+    with (
+        machines.connect(record) as machine,
+        pytest.raises(CommandFailed, match="the disk is broken") as failed,
+    ):
+        machine.checkpoint(tmp_path / "saved")
+    assert failed.value.exit_code == 1
+    await_true(lambda: not is_alive(record.keeper_pid), "the keeper is left")
+    (ended,) = machines.all(now_s=int(time.time()))
+    assert ended.ending is not None
+    assert ended.ending.startswith("no checkpoint could be made of it: qemu-img failed")
+    assert [path.name for path in tmp_path.iterdir() if "saved" in path.name] == []
+    assert [path.name for path in tmp_path.iterdir() if "checkpoint" in path.name] == []
 
 
 @pytest.mark.boot

@@ -7,12 +7,13 @@ from then on depends on nobody: it ends with its machine, and its machine with i
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 import threading
 from dataclasses import replace
 from pathlib import Path
 
-from bootsmith.errors import BootsmithError, HostError
+from bootsmith.errors import BootsmithError, HostError, VMError
 from bootsmith.host.background import own_pid
 from bootsmith.host.channel import Channel
 from bootsmith.host.clock import now_s
@@ -21,7 +22,13 @@ from bootsmith.host.owned_folder import OwnedFolder
 from bootsmith.host.paths import remove_file
 from bootsmith.host.rolling_log import RollingLog
 from bootsmith.host.signals import Terminated, outlive_the_terminal
-from bootsmith.vm.kept.machine import STOP_REQUEST
+from bootsmith.vm.kept.failure import failure_payload
+from bootsmith.vm.kept.machine import (
+    CHECKPOINT_DONE,
+    CHECKPOINT_FAILED,
+    CHECKPOINT_REQUEST,
+    STOP_REQUEST,
+)
 from bootsmith.vm.kept.order import Answers, Order, messages_from, receive_order
 from bootsmith.vm.kept.places import LOG_NAME, SOCKET_NAME
 from bootsmith.vm.kept.record import Record, State, write_record
@@ -68,6 +75,9 @@ class Keeper:
         self._stop_within_s: float | None = None
         self._wanted = threading.Event()
         self._is_wanted = True
+        # Held while a checkpoint is made, which ends the machine, until that has been answered.
+        self._keeping_changes = threading.Lock()
+        self._why_not_kept: str | None = None
         self._record: Record
         self._machine: RunningMachine
         self._relay: Relay
@@ -75,8 +85,7 @@ class Keeper:
 
     def start(self) -> None:
         """Boot, be reachable, and say so.  Raises what the machine fails with."""
-        options = replace(
-            self._order.options,
+        options = self._order.options(
             reporter=self._answers,
             on_console=self._log.append,
             is_wanted=lambda: self._is_wanted,
@@ -117,7 +126,12 @@ class Keeper:
         assert machine.agent is not None
         self._relay = Relay(
             machine.agent.line,
-            {STOP_REQUEST: self._take_stop, **log_service(self._log), **forward_service(machine)},
+            {
+                STOP_REQUEST: self._take_stop,
+                CHECKPOINT_REQUEST: self._take_checkpoint,
+                **log_service(self._log),
+                **forward_service(machine),
+            },
         )
         self._listener = PathListener(self._folder.path / SOCKET_NAME)
         self._record = replace(
@@ -141,12 +155,37 @@ class Keeper:
         self._stop_within_s = timeout_ms / 1000
         self._wanted.set()
 
+    def _take_checkpoint(self, conversation: Conversation) -> None:
+        target = Path(os.fsdecode(conversation.request.data("path")))
+        with self._keeping_changes:
+            try:
+                self._keep_changes(target)
+            except BootsmithError as error:
+                if self._machine.has_ended:
+                    self._why_not_kept = f"no checkpoint could be made of it: {error}"
+                conversation.conclude(CHECKPOINT_FAILED, failure_payload(error))
+            else:
+                conversation.conclude(CHECKPOINT_DONE, {})
+
+    def _keep_changes(self, target: Path) -> None:
+        build_id = self._order.build_id
+        if build_id is None:
+            raise VMError(
+                "no checkpoint can be made of this machine",
+                hint="start one of an image with an initramfs, in the root mode cow",
+            )
+        drive = self._order.spec.drives[0]
+        self._machine.checkpoint(target, image=drive, build_id=build_id)
+
     def _await_machine(self) -> None:
         self._machine.wait()
         self._wanted.set()
 
     def _end_machine(self) -> str | None:
         """Why the machine has ended, if nobody here wanted it to."""
+        with self._keeping_changes:
+            if self._machine.has_ended:
+                return self._why_not_kept
         within_s = self._stop_within_s
         if within_s is None:
             self._machine.kill()  # which also reads the rest of the console

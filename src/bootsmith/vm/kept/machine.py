@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Self
 
 from bootsmith.errors import AgentError, VMError
 from bootsmith.host.channel import Channel
 from bootsmith.host.clock import Deadline
 from bootsmith.vm.agent import Agent
+from bootsmith.vm.kept.failure import failure_of
+from bootsmith.vm.line import Exchange
 
 STOP_REQUEST = "machine_stop_request"
 LOG_REQUEST, LOG_DATA, LOG_DONE = "machine_log_request", "machine_log_data", "machine_log_done"
 FORWARD_REQUEST, FORWARD_DONE = "machine_forward_request", "machine_forward_done"
+CHECKPOINT_REQUEST = "machine_checkpoint_request"
+CHECKPOINT_DONE, CHECKPOINT_FAILED = "machine_checkpoint_done", "machine_checkpoint_failed"
 
 _GREETING_S = 10.0
 _AFTER_STOP_S = 20.0
@@ -43,6 +49,22 @@ class KeptMachine:
     def kill(self) -> None:
         """Pull the plug, and wait until the machine has ended."""
         self._end(timeout_s=0)
+
+    def checkpoint(self, target: Path) -> None:
+        """Stop, keep what has changed on the disk in the file ``target``, an absolute path, and
+        wait until the machine has ended.
+
+        Raises what ``RunningMachine.checkpoint`` does, ``AgentError`` when the keeper is gone.
+        """
+        exchange = self.agent.line.open()
+        try:
+            exchange.send(CHECKPOINT_REQUEST, {"path": os.fsencode(target)})
+            answer = exchange.receive(Deadline.after(None))
+            if answer.kind == CHECKPOINT_FAILED:
+                raise failure_of(answer)
+            self._await_end(exchange, timeout_s=_AFTER_STOP_S)
+        finally:
+            exchange.close()
 
     def log(self, *, follow: bool = False) -> Iterator[bytes]:
         """What the guest has printed on its console; with ``follow`` on and on to its end."""
@@ -75,13 +97,17 @@ class KeptMachine:
         exchange = self.agent.line.open()
         try:
             exchange.send(STOP_REQUEST, {"timeout_ms": round(timeout_s * 1000)})
-            exchange.receive(Deadline.after(timeout_s + _AFTER_STOP_S))
+            self._await_end(exchange, timeout_s=timeout_s + _AFTER_STOP_S)
+        finally:
+            exchange.close()
+
+    def _await_end(self, exchange: Exchange, *, timeout_s: float) -> None:
+        try:
+            exchange.receive(Deadline.after(timeout_s))
         except AgentError as error:
             # There is no other answer than the end of the line.
             if error.code != "disconnected":
                 raise
-        finally:
-            exchange.close()
 
     def __enter__(self) -> Self:
         return self

@@ -21,7 +21,7 @@ from bootsmith.host.locks import locked
 from bootsmith.host.owned_folder import OwnedFolder, folders_in, fresh_name, private_folder
 from bootsmith.host.paths import remove_file
 from bootsmith.host.rolling_log import log_content
-from bootsmith.model.reporter import Silent
+from bootsmith.model.reporter import Reporter
 from bootsmith.vm.kept.machine import KeptMachine
 from bootsmith.vm.kept.order import Order, await_ready, messages_from, send_order
 from bootsmith.vm.kept.places import KEEPER_LOG_NAME, LOG_NAME, SOCKET_NAME
@@ -49,17 +49,20 @@ class Machines:
         image: str,
         name: str | None,
         now_s: int,
+        build_id: str | None = None,
     ) -> Record:
         """Start a machine that runs on when this process has ended, and wait until it is ready.
 
-        ``image`` is what it is noted under.  Raises ``VMError`` for a name that is taken or no
+        ``image`` is what it is noted under; ``build_id``, that of its image, is wanted for
+        checkpoints.  Raises ``VMError`` for a name that is taken or no
         name, and all that ``start_machine`` raises; nothing is left of the machine then.
         """
         folder = self._claim(spec, image=image, name=name, now_s=now_s)
         try:
             record = read_record(folder.path)
             assert record is not None
-            self._start_keeper(folder, Order(record=record, spec=spec, options=options))
+            order = Order.of(record, spec, options, build_id=build_id)
+            self._start_keeper(folder, order, options.reporter)
         except BaseException:
             folder.remove()
             raise
@@ -173,10 +176,9 @@ class Machines:
             write_record(folder.path, record)
             return folder
 
-    def _start_keeper(self, folder: OwnedFolder, order: Order) -> None:
+    def _start_keeper(self, folder: OwnedFolder, order: Order, reporter: Reporter) -> None:
         ours, theirs = Channel.pair()
         log = folder.path / KEEPER_LOG_NAME
-        reporter = order.options.reporter
         try:
             try:
                 start_in_background(
@@ -187,8 +189,7 @@ class Machines:
                 )
             finally:
                 theirs.close()
-            silent = replace(order.options, reporter=Silent(), on_console=None)
-            send_order(ours, replace(order, options=silent))
+            send_order(ours, order)
             is_ready = await_ready(
                 messages_from(ours), warning=reporter.warning, detail=reporter.detail
             )

@@ -2,42 +2,86 @@
 
 from __future__ import annotations
 
-import pickle
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
 
-from bootsmith import errors
-from bootsmith.errors import AgentError, BootsmithError, VMError
+from bootsmith.errors import AgentError, BootsmithError
 from bootsmith.host.channel import Channel
-from bootsmith.model.reporter import Silent
+from bootsmith.model.reporter import Reporter, Silent
 from bootsmith.vm.cbor import Value
 from bootsmith.vm.frame import FrameDecoder, Message, encode_frame
+from bootsmith.vm.kept.failure import failure_of, failure_payload
+from bootsmith.vm.kept.plain_values import as_plain, from_plain
 from bootsmith.vm.kept.record import Record
-from bootsmith.vm.machine import MachineSpec
+from bootsmith.vm.machine import Accelerator, MachineSpec
 from bootsmith.vm.runner import StartOptions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """Start ``spec`` and keep it."""
+    """Start ``spec`` and keep it.
+
+    ``build_id`` is that of its image, ``None`` where no checkpoint can be made.  The rest is what
+    ``StartOptions`` says and another process can be told.
+    """
 
     record: Record
     spec: MachineSpec
-    options: StartOptions
+    build_id: str | None
+    accelerator: Accelerator | None
+    boot_timeout_s: float | None
+    first_output_timeout_s: float
+    console_log: Path | None
+    state_folder: Path | None
+
+    @classmethod
+    def of(
+        cls, record: Record, spec: MachineSpec, options: StartOptions, *, build_id: str | None
+    ) -> Self:
+        return cls(
+            record=record,
+            spec=spec,
+            build_id=build_id,
+            accelerator=options.accelerator,
+            boot_timeout_s=options.boot_timeout_s,
+            first_output_timeout_s=options.first_output_timeout_s,
+            console_log=options.console_log,
+            state_folder=options.state_folder,
+        )
+
+    def options(
+        self,
+        *,
+        reporter: Reporter,
+        on_console: Callable[[bytes], object],
+        is_wanted: Callable[[], bool],
+    ) -> StartOptions:
+        """How to start it, with what only the process that does so can know."""
+        return StartOptions(
+            accelerator=self.accelerator,
+            boot_timeout_s=self.boot_timeout_s,
+            first_output_timeout_s=self.first_output_timeout_s,
+            console_log=self.console_log,
+            on_console=on_console,
+            state_folder=self.state_folder,
+            is_wanted=is_wanted,
+            reporter=reporter,
+        )
 
 
 def send_order(channel: Channel, order: Order) -> None:
     """Tell a keeper what to keep.  Raises ``HostError`` when it is gone."""
-    channel.send(encode_frame(Message("order", 0, {"order": pickle.dumps(order)})))
+    text = json.dumps(as_plain(order)).encode()
+    channel.send(encode_frame(Message("order", 0, {"order": text})))
 
 
 def receive_order(messages: Iterator[Message]) -> Order:
     """What the process that started this one wants.  Raises ``AgentError``."""
     for message in messages:
-        # It comes from the process that started this one, over a socket that has no name.
-        order = pickle.loads(message.data("order"))  # noqa: S301
-        assert isinstance(order, Order)
-        return order
+        return from_plain(Order, json.loads(message.data("order")))
     raise AgentError("the process that wanted a keeper is gone", code="disconnected")
 
 
@@ -66,7 +110,7 @@ class Answers(Silent):
 
     def failed(self, error: BootsmithError) -> None:
         """There will be no machine."""
-        self._say("failed", _payload(error))
+        self._say("failed", failure_payload(error))
 
     def _say(self, kind: str, payload: dict[str, Value]) -> None:
         self._channel.send(encode_frame(Message(kind, 0, payload)))
@@ -89,29 +133,7 @@ def await_ready(
             case "detail":
                 detail(message.text("text"))
             case "failed":
-                raise _error(message)
+                raise failure_of(message)
             case _:
                 return True
     return False
-
-
-def _payload(error: BootsmithError) -> dict[str, Value]:
-    attributes: dict[str, Value] = {}
-    for name, value in vars(error).items():
-        if isinstance(value, tuple):
-            attributes[name] = [str(item) for item in value]
-        elif value is None or isinstance(value, (bool, int, str)):
-            attributes[name] = value
-    return {"type": type(error).__name__, "message": str(error), "attributes": attributes}
-
-
-def _error(message: Message) -> BootsmithError:
-    kind = getattr(errors, message.text("type"), VMError)
-    assert issubclass(kind, BootsmithError)
-    attributes = message.payload.get("attributes")
-    assert isinstance(attributes, dict)
-    # Not by its constructor, each of which wants something else: it was constructed once.
-    error: BootsmithError = kind.__new__(kind, message.text("message"))
-    for name, value in attributes.items():
-        setattr(error, name, tuple(value) if isinstance(value, list) else value)
-    return error
