@@ -7,9 +7,11 @@ import signal
 import struct
 import termios
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from bootsmith.errors import HostError
 from bootsmith.host.terminal import Resized, Terminal
 
 
@@ -40,6 +42,16 @@ def test_keys_go_through_as_they_are_and_the_terminal_is_restored(ends: tuple[in
         assert list(events) == []
     assert termios.tcgetattr(program) == before
     terminal.close()
+
+
+def test_what_is_no_terminal_is_refused_and_nothing_stays_open() -> None:
+    before = sorted(Path("/proc/self/fd").iterdir())
+    with Path(os.devnull).open() as nothing:
+        terminal = Terminal(input_fd=nothing.fileno())
+        with pytest.raises(HostError, match="a terminal is needed") as refused, terminal:
+            raise AssertionError("it is none")
+    assert refused.value.hint
+    assert sorted(Path("/proc/self/fd").iterdir()) == before
 
 
 def test_the_terminal_is_restored_after_an_exception(ends: tuple[int, int]) -> None:

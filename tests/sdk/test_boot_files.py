@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bootsmith.errors import HostError, ImageError, VMError
+from bootsmith.errors import ConfigError, HostError, ImageError, VMError
 from bootsmith.model.arch import Arch
 from bootsmith.sdk.boot_files import files_by_name, files_of_folder
 from bootsmith.sdk.image import Image
@@ -129,6 +129,8 @@ def test_what_does_not_go_together(folder: Path) -> None:
         VM(folder, boot_args="quiet")
     with pytest.raises(HostError, match="nowhere"):
         VM(kernel_path=folder / "nowhere", rootfs_path=rootfs)
+    with pytest.raises(ConfigError, match="one text"):
+        VM(kernel_path=kernel, rootfs_path=rootfs, boot_args=["rw"])  # type: ignore[arg-type]
 
 
 def test_the_whole_command_line_may_be_ones_own(folder: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bootsmith.errors import AgentError, HostError, VMError
+from bootsmith.errors import AgentError, ConfigError, HostError, VMError
 from bootsmith.host.files import sha256_of_file
 from bootsmith.sdk.image import Image
 from bootsmith.sdk.vm import VM
@@ -42,6 +42,34 @@ def test_a_signal_is_told(vm: VM) -> None:
 
 def test_a_command_that_is_not_there(vm: VM) -> None:
     assert vm.exec(["/no/such/program"]).exit_code == 127
+
+
+@pytest.mark.parametrize(
+    ("words", "env", "cwd"),
+    [
+        ([], {}, None),
+        (["echo", "a\0b"], {}, None),
+        (["env"], {"A=B": "c"}, None),
+        (["env"], {"": "c"}, None),
+        (["env"], {"A": "b\0"}, None),
+        (["env"], {}, "/\0"),
+    ],
+)
+def test_what_no_program_can_be_given(
+    vm: VM, words: list[str], env: dict[str, str], cwd: str | None
+) -> None:
+    with pytest.raises(AgentError, match=r"no command|no name|no NUL") as refused:
+        vm.exec(words, env=env, cwd=cwd)
+    assert refused.value.code == "invalid_request"
+
+
+def test_ports_that_are_none(vm: VM) -> None:
+    with pytest.raises(ConfigError, match="guest_port: must be between 1 and 65535, found 70000"):
+        vm.forward(70_000)
+
+
+def test_input_may_be_text(vm: VM) -> None:
+    assert vm.exec(["cat"], stdin="zażółć").stdout == "zażółć"
 
 
 def test_input_environment_and_folder_arrive(vm: VM) -> None:

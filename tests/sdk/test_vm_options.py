@@ -11,6 +11,7 @@ import pytest
 from bootsmith import Share, VMOptions
 from bootsmith.errors import ConfigError
 from bootsmith.sdk.boot_files import files_of_folder
+from bootsmith.sdk.option_checks import require_ports
 from bootsmith.sdk.vm import VM
 from bootsmith.sdk.vm_options import machine_spec
 from bootsmith.vm.machine import DiskMode
@@ -111,6 +112,22 @@ def test_only_a_copy_on_write_root_grows_or_is_resumed(tmp_path: Path, mode: str
     assert machine_spec(files, VMOptions()).drives[0].mode is DiskMode(mode)
     wanted = VMOptions(rootfs_size_bytes=1 << 30, rootfs_mode="cow")
     assert machine_spec(files, wanted).drives[0].size_bytes == 1 << 30
+
+
+@pytest.mark.parametrize("image", [123, b"folder", ["a"], object()])
+def test_what_is_no_image_at_all(image: Any) -> None:
+    with pytest.raises(ConfigError, match="neither an image nor a config"):
+        VM(image)
+
+
+@pytest.mark.parametrize("port", [0, -1, 65_536, "22", None, True])
+def test_ports_that_are_none(port: Any) -> None:
+    with pytest.raises(ConfigError, match="guest_port: must be"):
+        require_ports(port, 0)
+    if port != 0 or port is False:
+        with pytest.raises(ConfigError, match="host_port: must be"):
+            require_ports(22, port)
+    require_ports(65_535, 0)
 
 
 def test_options_that_are_no_options(tmp_path: Path) -> None:

@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import Any, Self
 
+from bootsmith.errors import HostError
+
 _KEYS_BYTES = 4096
 _RESIZED, _STOPPED = b"r", b"s"
 
@@ -34,7 +36,7 @@ class Terminal:
     """A terminal in raw mode, as a context manager.
 
     Made in the main thread it also tells when its size changes: only there can a program
-    receive signals.
+    receive signals.  Entering it raises ``HostError`` when the input is no terminal.
     """
 
     def __init__(self, *, input_fd: int = 0, output_fd: int = 1) -> None:
@@ -81,7 +83,14 @@ class Terminal:
         self._wake(_STOPPED)
 
     def __enter__(self) -> Self:
-        self._saved = termios.tcgetattr(self._input)
+        try:
+            self._saved = termios.tcgetattr(self._input)
+        except termios.error as error:
+            self.close()
+            raise HostError(
+                f"a terminal is needed, and the input is none: {error.args[-1]}",
+                hint="run it at a terminal, or a command without one",
+            ) from error
         if threading.current_thread() is threading.main_thread():
             self._saved_handler = signal.signal(signal.SIGWINCH, self._on_resize)
         # What was typed while the other side was not there yet is for it.

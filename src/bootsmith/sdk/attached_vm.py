@@ -8,6 +8,7 @@ from typing import Self
 from bootsmith.errors import AgentError, HostError
 from bootsmith.host.files import user_path
 from bootsmith.sdk.guest import Guest
+from bootsmith.sdk.option_checks import require_ports
 from bootsmith.vm.agent import Agent
 from bootsmith.vm.kept.machine import KeptMachine
 from bootsmith.vm.kept.machines import Machines
@@ -41,6 +42,7 @@ class AttachedVM(Guest):
         return self.record.name
 
     def forward(self, guest_port: int, *, host_port: int = 0) -> AttachedForward:
+        require_ports(guest_port, host_port)
         # A connection of its own: the keeper ends the forward with it.
         machine = self._machines.connect(self.record)
         try:

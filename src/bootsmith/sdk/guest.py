@@ -47,7 +47,7 @@ class Guest(ABC):
         *,
         env: Mapping[str, str] | None = None,
         cwd: str | None = None,
-        stdin: bytes | Iterable[bytes] | None = None,
+        stdin: bytes | str | Iterable[bytes] | None = None,
         on_stdout: Sink | None = None,
         on_stderr: Sink | None = None,
         on_start: Callable[[RunningCommand], object] | None = None,
@@ -64,7 +64,7 @@ class Guest(ABC):
             command,
             env=env,
             cwd=cwd,
-            stdin=stdin,
+            stdin=stdin.encode() if isinstance(stdin, str) else stdin,
             on_stdout=on_stdout,
             on_stderr=on_stderr,
             on_start=on_start,
@@ -96,7 +96,8 @@ class Guest(ABC):
         """Lead a port of this machine's loopback to a port of the guest's.
 
         Its number is ``host_port`` of the result, by default one that is free; it is free again
-        after ``close`` there, or on the guest itself.  Raises ``HostError`` when it is taken.
+        after ``close`` there, or on the guest itself.  Raises ``HostError`` when it is taken,
+        ``ConfigError`` for numbers that are no ports.
         """
 
     def read_file(

@@ -20,6 +20,7 @@ from bootsmith.vm.shares.place import share_path
 Check: TypeAlias = Callable[[object], Iterator[Problem]]
 
 _SHOWN_CHARACTERS = 60
+_MOST_PORT = 0xFFFF
 
 
 def require_sound(
@@ -35,6 +36,19 @@ def require_sound(
     )
     if problems:
         raise ConfigError(f"{what} cannot be used", problems=problems, hint=hint)
+
+
+def require_ports(guest_port: object, host_port: object) -> None:
+    """Raises ``ConfigError`` for what are no ports; ``host_port`` may be 0, for any free one."""
+    require_sound(
+        "these ports",
+        {"guest_port": guest_port, "host_port": host_port},
+        {
+            "guest_port": whole_number(least=1, most=_MOST_PORT),
+            "host_port": whole_number(least=0, most=_MOST_PORT),
+        },
+        hint="as in forward(8000), or forward(8000, host_port=8080)",
+    )
 
 
 def optional(check: Check) -> Check:

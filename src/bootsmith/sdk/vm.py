@@ -14,6 +14,7 @@ from bootsmith.model.reporter import Reporter, Silent
 from bootsmith.sdk.boot_files import BootFiles, files_by_name, files_of_image, selected_files
 from bootsmith.sdk.guest import Guest
 from bootsmith.sdk.image import Image
+from bootsmith.sdk.option_checks import require_ports
 from bootsmith.sdk.settings import cache_folder
 from bootsmith.sdk.vm_options import VMOptions, machine_spec
 from bootsmith.vm.agent import Agent
@@ -70,6 +71,11 @@ class VM(Guest):
             self.files = _files_of(image, self._reporter)
         elif image is not None or kernel_path is None or rootfs_path is None:
             raise ImageError("name either an image or both kernel_path and rootfs_path")
+        elif boot_args is not None and not isinstance(boot_args, str):
+            raise ConfigError(
+                f"boot_args is the kernel's whole command line as one text, found {boot_args!r}",
+                hint="to add words to ours: options=VMOptions(boot_args=(…,))",
+            )
         else:
             self.files = files_by_name(
                 kernel=kernel_path, rootfs=rootfs_path, initrd=initrd_path, boot_args=boot_args
@@ -169,6 +175,7 @@ class VM(Guest):
         return AttachedVM(machines(), machines().find(word, now_s=now_s()))
 
     def forward(self, guest_port: int, *, host_port: int = 0) -> Forward:
+        require_ports(guest_port, host_port)
         return self._running().forward(guest_port, host_port=host_port)
 
     def checkpoint(self, path: str | Path) -> None:

@@ -67,11 +67,12 @@ class Command:
     ) -> Self:
         """A text is run by ``/bin/sh -lc``, a sequence is the argument vector itself.
 
-        Raises ``AgentError`` for an empty one.
+        Raises ``AgentError`` for an empty one, and for what no program can be given.
         """
         argv = ("/bin/sh", "-lc", command) if isinstance(command, str) else tuple(command)
         if not argv or not argv[0]:
             raise AgentError("there is no command to run", code="invalid_request")
+        _require_passable(argv, env or {}, cwd)
         return cls(argv=argv, env=tuple((env or {}).items()), cwd=cwd, terminal=terminal)
 
 
@@ -204,6 +205,24 @@ def abandon(exchange: Exchange) -> None:
     exchange.send("exec_signal", {"signal": _SIGKILL})
     # What is still in its pipes must have somewhere to go, or it never ends in the guest.
     exchange.send("exec_window", {stream.value: WINDOW_BYTES for stream in Stream})
+
+
+def _require_passable(argv: Sequence[str], env: Mapping[str, str], cwd: str | None) -> None:
+    """The kernel takes texts that end with a NUL, and a variable's name ends with a ``=``."""
+    for name in env:
+        if not name or "=" in name:
+            raise AgentError(
+                f"{name!r} is no name of a variable",
+                code="invalid_request",
+                hint="a name is not empty and has no = in it",
+            )
+    for text in (*argv, *env, *map(str, env.values()), cwd or ""):
+        if "\0" in text:
+            raise AgentError(
+                f"a command, its variables and its folder hold no NUL character: {text!r}",
+                code="invalid_request",
+                hint="send such data through stdin or a file",
+            )
 
 
 def _request(command: Command, *, stdin: bool) -> dict[str, Value]:

@@ -21,9 +21,7 @@ class Outbox:
     A client that is gone takes nothing more; what is put for it then is dropped.
     """
 
-    def __init__(
-        self, channel: Channel, *, limit_bytes: int = LIMIT_BYTES, flood_bytes: int = FLOOD_BYTES
-    ) -> None:
+    def __init__(self, channel: Channel, *, limit_bytes: int = LIMIT_BYTES) -> None:
         self._channel = channel
         self._limit_bytes = limit_bytes
         self._waiting = Backlog()
