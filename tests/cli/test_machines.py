@@ -103,6 +103,21 @@ class TestOneMachine:
 
 @pytest.mark.boot
 @pytest.mark.network
+def test_stopping_some_that_are_not_there_stops_the_others(
+    tmp_path: Path, debian_image: Path
+) -> None:
+    require("qemu-system-x86_64")
+    home = Home(tmp_path)
+    home.say("run", "--detach", "--name", "web", debian_image)
+    done = home.run("stop", "first", "web", "second", "web")
+    assert done.returncode == 1
+    said = done.stderr.decode()
+    assert "there is no machine 'first'\nthere is no machine 'second'\n" in said
+    assert json.loads(home.say("list", "--json")) == []
+
+
+@pytest.mark.boot
+@pytest.mark.network
 def test_without_detach_it_is_gone_afterwards(tmp_path: Path, debian_image: Path) -> None:
     require("qemu-system-x86_64")
     home = Home(tmp_path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from bootsmith.cli.machine_options import parse_seconds
+from bootsmith.errors import VMError
 from bootsmith.sdk.machines import stop_machine
 
 
@@ -22,7 +23,16 @@ def command(ids: tuple[str, ...], kill: bool, timeout_s: float) -> None:
     ID is the id of a machine, the beginning of it, or its name.  What a machine has written to
     its root file system is gone with it.
     """
-    for word in ids:
-        record = stop_machine(word, timeout_s=0 if kill else timeout_s)
+    failures: list[VMError] = []
+    for word in dict.fromkeys(ids):
+        try:
+            record = stop_machine(word, timeout_s=0 if kill else timeout_s)
+        except VMError as error:
+            failures.append(error)  # the others are stopped all the same
+            continue
         if record.ending is not None:
             click.echo(f"{record.label} had ended already: {record.ending}", err=True)
+    if len(failures) > 1:
+        raise VMError("\n".join(map(str, failures)), hint=failures[0].hint)
+    if failures:
+        raise failures[0]
