@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.support.debian_images import bootsmith
+from tests.support.debian_images import BOOTSMITH, bootsmith
 from tests.support.judges import require
 
 
@@ -21,6 +22,14 @@ class Home:
 
     def run(self, *words: str | Path, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
         return bootsmith(*words, env=self._env, stdin=stdin)
+
+    def run_by_shell(self, script: str, *words: str) -> subprocess.CompletedProcess[bytes]:
+        """A shell runs ``script`` with the command line as its arguments."""
+        return subprocess.run(
+            ("sh", "-c", script, "sh", BOOTSMITH, *words),
+            env={**os.environ, **self._env}, stdin=subprocess.DEVNULL,
+            capture_output=True, check=False, timeout=120,
+        )  # fmt: skip
 
     def say(self, *words: str | Path, stdin: bytes = b"") -> str:
         done = self.run(*words, stdin=stdin)
@@ -87,6 +96,17 @@ class TestOneMachine:
             "sh", "-c", 'cat; echo "$A $PWD" >&2; exit 5', stdin=data,
         )  # fmt: skip
         assert (done.returncode, done.stdout, done.stderr) == (5, data, b"b c /etc\n")
+
+    @pytest.mark.parametrize(
+        ("closed", "status", "output"),
+        [("<&-", 3, b"end\n"), (">&-", 1, b""), ("2>&-", 3, b"end\n")],
+    )
+    def test_a_stream_of_ours_that_is_closed(
+        self, home: Home, closed: str, status: int, output: bytes
+    ) -> None:
+        words = ("exec", "--vm", "web", "--", "sh", "-c", "cat; echo end; exit 3")
+        done = home.run_by_shell(f'exec "$@" {closed}', *words)
+        assert (done.returncode, done.stdout) == (status, output), done.stderr
 
     def test_a_shell_without_a_terminal_reads_its_script(self, home: Home) -> None:
         done = home.run("attach", "web", stdin=b"echo $((6 * 7)); exit 4\n")

@@ -23,12 +23,19 @@ def is_terminal(descriptor: int) -> bool:
         return False
 
 
-def is_open(descriptor: int) -> bool:
-    try:
-        os.fstat(descriptor)
-    except OSError:
-        return False
-    return True
+def occupy_closed() -> None:
+    """Give the numbers of standard streams that are closed to nothing, before a socket gets them
+    and is taken for one.
+
+    What is read there is at its end; what is written there fails, as it would have.
+    """
+    for descriptor in (STDIN, STDOUT, STDERR):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            # The lowest number that is free, which is this one.  Not to be written to.
+            taken = os.open(os.devnull, os.O_RDONLY)
+            os.set_inheritable(taken, True)  # noqa: FBT003
 
 
 def read_chunks(descriptor: int) -> Iterator[bytes]:
