@@ -176,6 +176,21 @@ PROMISES: dict[str, tuple[str, ...]] = {
     "a full disk in the guest": (
         "sdk/test_vm.py::test_a_full_disk_is_an_error_and_the_machine_goes_on",
     ),
+    "values that no machine can have": (
+        "sdk/test_vm_options.py::test_what_no_machine_can_have",
+        "sdk/test_vm_options.py::test_ports_that_are_none",
+        "sdk/test_vm.py::test_what_no_program_can_be_given",
+    ),
+    "a checkpoint loses what it was to keep": (
+        "vm/test_checkpoint.py::test_no_room_is_known_before",
+        "vm/test_checkpoint.py::test_an_image_that_was_moved_is_known_before",
+        "vm/kept/test_machines.py::test_a_checkpoint_that_fails_when_the_machine_is_stopped",
+    ),
+    "a closed standard stream is taken for another": (
+        "host/test_standard_streams.py::test_a_closed_stream_is_nobody_elses",
+        "cli/test_machines.py::test_a_stream_of_ours_that_is_closed",
+    ),
+    "an order that is none": ("vm/kept/test_order.py::test_what_is_no_order",),
     "two hosts on one image": ("vm/test_live_machine.py::test_two_machines_on_one_image",),
     # Mirrors, hosts and processes.
     "signatures wrong, missing, a stranger's": (

@@ -174,10 +174,15 @@ class RunningMachine:
         stopped is found out before, and it runs on.
         """
         with self._ending:
-            if self._has_ended or image.mode is not DiskMode.COW:
+            if self._has_ended:
                 raise VMError(
-                    "there are no changes to keep",
-                    hint="make a checkpoint of a running machine whose root mode is cow",
+                    "the machine has ended, and its changes with it",
+                    hint="make a checkpoint of a machine that runs",
+                )
+            if image.mode is not DiskMode.COW:
+                raise VMError(
+                    f"a disk in mode {image.mode.value} has no changes to keep",
+                    hint="start the machine in the root mode cow",
                 )
             from bootsmith.vm.checkpoint import place_for
 

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -486,7 +487,14 @@ def test_a_checkpoint_of_a_machine_with_other_clients(
                 machine.checkpoint(bad)
         other.agent.exec("echo kept > /usr/local/note", timeout_s=60)  # and no sync
         asleep = other.agent.start(Command.of(["sleep", "1000"]))
-        machine.checkpoint(saved)
+        with ThreadPoolExecutor(2) as pool:
+            first = pool.submit(machine.checkpoint, saved)
+            second = pool.submit(other.checkpoint, tmp_path / "second.qcow2")
+            failures = [one.exception() for one in (first, second)]
+        (failed,) = [one for one in failures if one is not None]
+        assert isinstance(failed, VMError), "only one of the two can be made"
+        if second.exception() is None:
+            saved = tmp_path / "second.qcow2"
         with pytest.raises(AgentError):
             list(asleep.output(timeout_s=60))
     assert entries(machines) == []

@@ -158,10 +158,11 @@ class Keeper:
     def _take_checkpoint(self, conversation: Conversation) -> None:
         target = Path(os.fsdecode(conversation.request.data("path")))
         with self._keeping_changes:
+            had_ended = self._machine.has_ended  # for somebody who asked before
             try:
                 self._keep_changes(target)
             except BootsmithError as error:
-                if self._machine.has_ended:
+                if self._machine.has_ended and not had_ended:
                     self._why_not_kept = f"no checkpoint could be made of it: {error}"
                 conversation.conclude(CHECKPOINT_FAILED, failure_payload(error))
             else:
