@@ -101,6 +101,12 @@ def test_what_is_not_there(
     assert hint in (told.value.hint or "")
 
 
+def test_an_empty_name(selection: Selection) -> None:
+    with pytest.raises(ImageNotFound, match="the name of the image is empty") as told:
+        selection.find("")
+    assert "bootsmith image ls" in (told.value.hint or "")
+
+
 def test_an_empty_library_says_how_to_fill_it(tmp_path: Path) -> None:
     with pytest.raises(ImageNotFound) as told:
         Selection(shelf=Shelf(tmp_path), host=Arch.X86_64).find("debian")

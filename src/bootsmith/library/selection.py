@@ -118,6 +118,12 @@ class Selection:
         return Selected(folder=folder, build_id=build_id, reference=reference, arch=wanted)
 
     def _not_found(self, selector: str, reference: Reference | None) -> ImageNotFound:
+        if not selector:  # a variable of a script that was empty, most often
+            return ImageNotFound(
+                "the name of the image is empty",
+                selector=selector,
+                hint="name a folder, a build id or an image that bootsmith image ls shows",
+            )
         similar = similar_names(selector, {str(label.reference) for label in self.shelf.labels()})
         if similar:
             hint = f"did you mean {' or '.join(similar)}?"
