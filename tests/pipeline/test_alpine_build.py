@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -266,6 +267,46 @@ def test_what_cannot_be_had_is_said(
     for text in says:
         assert text in said
     assert not (tmp_path / "image").exists()
+
+
+def test_a_command_that_fails_is_told_with_its_place_and_its_end(
+    built: Built, tmp_path: Path
+) -> None:
+    commands = ["echo fine", "seq 100\necho 'no way' >&2; exit 7", "echo never"]
+    config = built.mirror.config(
+        *WANTED["generated"][:1], name="failing.json", postBuild={"commands": commands}
+    )
+    status, said = built.build(config, tmp_path / "image", "--quiet", "--krun", "off")
+    assert status == 1
+    assert said.splitlines() == [
+        "error: postBuild.commands[1] (2 of 3) failed with status 7:",
+        "  seq 100",
+        "  echo 'no way' >&2; exit 7",
+        "and last printed:",
+        *map(str, range(82, 101)),
+        "no way",
+    ]
+    assert not (tmp_path / "image").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)  # everything that a package brings to be run is emulated
+def test_a_virtual_machine_makes_the_same_bytes(built: Built, tmp_path: Path) -> None:
+    """The scripts and commands of the same lock, run by the image's own kernel."""
+    require("qemu-system-x86_64")
+    asked = len(built.mirror.server.requests)
+    store = tmp_path / "store"
+    shutil.copytree(built.store / "blobs", store / "blobs")  # not the layers that scripts made
+    other = Built(built.mirror, built.config, built.image, store)
+    status, said = other.build(
+        built.config, tmp_path / "image", "--executor", "vm",
+        "--lock", built.image / "bootsmith.lock.json", "--offline",
+    )  # fmt: skip
+    assert status == 0, said
+    assert "Configuring the packages" in said
+    assert "Running apk info" in said
+    assert len(built.mirror.server.requests) == asked
+    assert digests(tmp_path / "image") == digests(built.image)
 
 
 def test_a_tampered_package_is_refused(built: Built, tmp_path: Path) -> None:

@@ -134,7 +134,7 @@ def _tell(error: BootsmithError) -> None:
         tail = error.output_tail
     elif isinstance(error, BootTimeout):
         tail = error.console_tail
-    if tail and tail.strip() not in str(error):
+    if tail.strip() and not str(error).endswith(tail.strip().splitlines()[-1]):
         click.echo(click.style("last output:", dim=True), err=True)
         for line in plain_text(tail).strip().splitlines():
             click.echo(f"  {line}", err=True)

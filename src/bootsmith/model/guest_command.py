@@ -13,11 +13,12 @@ class GuestCommand:
     """A program to run as root of the guest.
 
     ``env`` is the whole environment the program gets.  ``label`` names the command in output
-    and errors.
+    and errors; ``source`` is what its author wrote, which an error about its end shows.
     """
 
     argv: tuple[str, ...]
     label: str
+    source: str = ""
     env: Mapping[str, str] = field(default_factory=dict)
     cwd: str = "/"
 

@@ -89,8 +89,10 @@ def _steps(request: BuildRequest, install: InstallPackages, bench: Workbench) ->
     for file in config.files:
         kept = bench.store.add_blob([file.content.encode()])
         yield WriteFile(path=file.path, content=kept.digest, mode=file.mode, owner=file.owner)
-    for command in config.post_build.commands:
-        yield RunCommand(command=command, network=True)
+    commands = config.post_build.commands
+    for index, command in enumerate(commands):
+        label = f"postBuild.commands[{index}] ({index + 1} of {len(commands)})"
+        yield RunCommand(command=command, network=True, label=label)
 
 
 def _copies(config: BuildConfig, bench: Workbench) -> list[CopyIn]:

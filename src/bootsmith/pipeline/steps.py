@@ -126,7 +126,8 @@ class StepRunner:
     def _job(self, step: RunCommand) -> SandboxJob:
         command = GuestCommand(
             argv=("/bin/sh", "-lc", step.command),
-            label=step.command,
+            label=step.label,
+            source=step.command,
             env={
                 "PATH": _PATH,
                 "HOME": "/root",

@@ -104,10 +104,14 @@ class MakeLogins:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunCommand:
-    """Run ``command`` by ``/bin/sh -lc`` in the sandbox."""
+    """Run ``command`` by ``/bin/sh -lc`` in the sandbox.
+
+    ``label`` says where it stands, to those who read of its end; it decides nothing.
+    """
 
     command: str
     network: bool
+    label: str = "a command"
 
     def as_json(self) -> Json:
         return {"step": "run-command", "command": self.command, "network": self.network}

@@ -9,13 +9,22 @@ from bootsmith.model.guest_command import GuestCommand
 
 _TIMED_OUT = 124  # as timeout(1) has it
 _NOT_STARTED = 127
+_SHOWN_LINES = 20
 
 
 def failed(command: GuestCommand, exit_code: int, *, tail: str) -> StepFailed:
-    """It ran, and ended with something else than 0."""
-    shown = f":\n{tail}" if tail else ""
+    """It ran, and ended with something else than 0.
+
+    The message shows what its author wrote and its last lines; the error has all of ``tail``.
+    """
+    shown = [f"  {line}" for line in command.source.splitlines()]
+    if shown and tail:
+        shown.append("and last printed:")
+    shown += tail.splitlines()[-_SHOWN_LINES:]
     return StepFailed(
-        f"{command.label} failed with status {exit_code}{shown}",
+        "\n".join(
+            [f"{command.label} failed with status {exit_code}{':' if shown else ''}", *shown]
+        ),
         step=command.label,
         exit_code=exit_code,
         output_tail=tail,
