@@ -9,7 +9,7 @@ few of them that the agent needs, the rest waits for modprobe.
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
 
 from bootsmith.errors import ImageError
@@ -54,6 +54,8 @@ _BOOT_DRIVERS = (
     Driver("virtio_rng", "the host's random numbers", needed=False),
 )
 _AGENT_DRIVERS = ("fuse", "vmw_vsock_virtio_transport", "virtiofs", "9pnet_virtio", "9p")
+
+_DEPMOD_READS = ("modules.order", "modules.builtin", "modules.builtin.modinfo")
 
 _PLAIN_COPIES = "usr/lib/bootsmith/modules"
 
@@ -165,22 +167,11 @@ def guest_modules(
         wanted = [*(module.name for module in early), *_AGENT_DRIVERS]
         wanted += [module.name for module in modules if _is_for_vms(module.path)]
     chosen = modules.closure(wanted)
-    texts = {
-        "modules.order": modules.text("modules.order"),
-        "modules.builtin": modules.text("modules.builtin"),
-        "modules.builtin.modinfo": modules.text("modules.builtin.modinfo"),
-    }
     agent = modules.closure(_AGENT_DRIVERS)
     written = {
         LOAD_LIST: load_list(agent, release=modules.release),
-        **{name: text.encode() for name, text in texts.items()},
-        **depmod(
-            chosen,
-            order=texts["modules.order"],
-            builtin=texts["modules.builtin"],
-            builtin_modinfo=texts["modules.builtin.modinfo"],
-            blobs=modules.blobs,
-        ),
+        **{name: modules.text(name).encode() for name in _DEPMOD_READS},
+        **_index(modules, chosen),
     }
     contents: dict[str, Content] = {module.path: module.content for module in chosen}
     contents |= {name: InlineBytes(data) for name, data in written.items()}
@@ -206,6 +197,23 @@ def installed_modules(modules: KernelModules) -> Layer:
         lines.append(b"/%s\n" % path)
     contents[_path(modules.release, LOAD_LIST)] = InlineBytes(b"".join(lines))
     return _layer(contents)
+
+
+def module_index_layer(modules: KernelModules, indexed: Sequence[LoadedModule]) -> Layer:
+    """What depmod would write about the modules ``indexed``; it bears no time."""
+    written = _index(modules, indexed)
+    return _layer({_path(modules.release, name): InlineBytes(one) for name, one in written.items()})
+
+
+def _index(modules: KernelModules, indexed: Sequence[LoadedModule]) -> dict[str, bytes]:
+    order, builtin, builtin_modinfo = map(modules.text, _DEPMOD_READS)
+    return depmod(
+        indexed,
+        order=order,
+        builtin=builtin,
+        builtin_modinfo=builtin_modinfo,
+        blobs=modules.blobs,
+    )
 
 
 def _is_for_vms(path: str) -> bool:

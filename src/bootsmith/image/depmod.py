@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from bootsmith.image.decompression import decompressed
 from bootsmith.image.kernel_modules import LoadedModule
 from bootsmith.image.module_index import module_index
 from bootsmith.image.module_info import module_name, module_symbols
@@ -67,11 +68,16 @@ def _in_order(modules: Sequence[LoadedModule], order: str) -> list[LoadedModule]
     """As in ``modules.order``; what that does not list comes after, by path."""
     places = {path.partition(".ko")[0]: place for place, path in enumerate(order.split())}
     last = len(places)
-    return sorted(modules, key=lambda item: (places.get(item.path[: -len(".ko")], last), item.path))
+    return sorted(
+        modules, key=lambda item: (places.get(item.path.partition(".ko")[0], last), item.path)
+    )
 
 
 def _linked(modules: list[LoadedModule], blobs: BlobSource) -> list[_Linked]:
-    symbols = [module_symbols(read_content(module.content, blobs=blobs)) for module in modules]
+    symbols = [
+        module_symbols(decompressed(read_content(module.content, blobs=blobs)))
+        for module in modules
+    ]
     owners = {name: index for index, own in enumerate(symbols) for name in own.exports}
     direct = [
         _unique(owners[name] for name in own.imports if owners.get(name, index) != index)

@@ -8,7 +8,7 @@ module itself (Debian's packages bring no ``modules.dep``; depmod makes it on in
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from bootsmith.errors import ImageError
@@ -18,6 +18,7 @@ from bootsmith.image.module_info import (
     canonical,
     module_info,
     module_name,
+    module_symbols,
     softdep_before,
 )
 from bootsmith.model.guest_path import GuestPath, display, name, parent
@@ -104,16 +105,18 @@ class KernelModules:
         """Read a module.  Raises ``ArchiveError`` when it is damaged."""
         loaded = self._loaded.get(module.name)
         if loaded is None:
-            stored = read_content(module.file.content, blobs=self.blobs)
-            data = decompressed(stored)
-            loaded = LoadedModule(
-                name=module.name,
-                path=module.path[: module.path.rindex(".ko")] + ".ko",
-                content=module.file.content if data is stored else InlineBytes(data),
-                info=module_info(data),
-            )
+            loaded = self._read(module)
             self._loaded[module.name] = loaded
         return loaded
+
+    def describe(self, module: Module) -> LoadedModule:
+        """What a module says of itself; path and content stay as the package has them.
+
+        Raises ``ArchiveError`` when it or its symbols are damaged, and keeps nothing in memory.
+        """
+        found = self._read(module)
+        module_symbols(read_content(found.content, blobs=self.blobs))  # for depmod
+        return replace(found, path=module.path, content=module.file.content)
 
     def closure(self, names: Iterable[str]) -> tuple[LoadedModule, ...]:
         """The modules called ``names`` and all that they need, in an order that loads.
@@ -127,6 +130,16 @@ class KernelModules:
             if module is not None:
                 self._add(module, order, needed_by=())
         return tuple(order.values())
+
+    def _read(self, module: Module) -> LoadedModule:
+        stored = read_content(module.file.content, blobs=self.blobs)
+        data = decompressed(stored)
+        return LoadedModule(
+            name=module.name,
+            path=module.path[: module.path.rindex(".ko")] + ".ko",
+            content=module.file.content if data is stored else InlineBytes(data),
+            info=module_info(data),
+        )
 
     def _add(
         self, module: Module, order: dict[str, LoadedModule], *, needed_by: tuple[str, ...]
@@ -171,8 +184,8 @@ def _release_folder(tree: FileTree, release: str | None) -> GuestPath:
         if parent(path) in _MODULE_FOLDERS and isinstance(entry, Directory)
         if release is None or name(path) == release.encode()
     )
-    if len(found) == 1:
-        return found[0]
+    if len(found) == 1 or (found and release is not None):
+        return found[0]  # below /lib, where programs look
     if not found:
         which = f"of the kernel {release} " if release else ""
         raise ImageError(

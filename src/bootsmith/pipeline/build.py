@@ -80,6 +80,7 @@ def build(request: BuildRequest, bench: Workbench) -> Manifest:
             return finished
     if has_work_for_sandbox(plan, bench.store, named=access.layer_id):
         bench.executor.require()
+    from bootsmith.pipeline.added_modules import index_added_modules
     from bootsmith.pipeline.artifacts import ext4_options, write_artifacts
 
     _fetch(lock, distribution, krun, bench)
@@ -99,7 +100,13 @@ def build(request: BuildRequest, bench: Workbench) -> Manifest:
         root = _carry_out(request, bench, plan, installed, access=access, distribution=distribution)
         initramfs = _initramfs(boot, bench, lock, plan, distribution, epoch_s=epoch_s)
         report.stage("Writing the image")
-        root = overlay(root, boot.modules)
+        root = index_added_modules(
+            overlay(root, boot.modules),
+            boot.modules,
+            epoch_s=epoch_s,
+            blobs=bench.store,
+            reporter=report,
+        )
         root = add_guest(root, guest, request, epoch_s=epoch_s, reporter=report)
         artifacts = write_artifacts(
             staging,
