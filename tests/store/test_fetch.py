@@ -8,6 +8,7 @@ import pytest
 
 from bootsmith.errors import AuthError, FetchError, ImageError, IntegrityError
 from bootsmith.host.http import HttpClient
+from bootsmith.host.pace import LeastPace
 from bootsmith.model.digest import Descriptor, Digest, RemoteBlob
 from bootsmith.model.reporter import Silent
 from bootsmith.store.blobs import Store
@@ -42,10 +43,16 @@ def blob(*urls: str, data: bytes = DATA) -> RemoteBlob:
     )
 
 
-def fetcher(tmp_path: Path, reporter: Silent | None = None, *, offline: bool = False) -> Fetcher:
+def fetcher(
+    tmp_path: Path,
+    reporter: Silent | None = None,
+    *,
+    offline: bool = False,
+    http: HttpClient | None = None,
+) -> Fetcher:
     return Fetcher(
         store=Store(tmp_path / "store"),
-        http=HttpClient(timeout_s=5),
+        http=http or HttpClient(timeout_s=5),
         reporter=reporter or Silent(),
         offline=offline,
         first_pause_s=0.01,
@@ -96,6 +103,26 @@ def test_a_passing_fault_is_survived(tmp_path: Path, faults: tuple[Fault, ...]) 
         assert fetching.store.has(Digest.of(DATA))
     assert reporter.arrived == len(DATA)
     assert leftovers(tmp_path) == []
+
+
+@pytest.mark.parametrize("dribble_after", [0, 10_000], ids=["headers", "body"])
+def test_a_server_that_sends_a_byte_now_and_then_is_given_up(
+    tmp_path: Path, dribble_after: int
+) -> None:
+    """And asked again, as one that is silent is; what came is kept."""
+    reporter = Counting()
+    with serve({"a": DATA}) as server:
+        server.fail("a", *[Fault(dribble_after=dribble_after)] * 2)
+        http = HttpClient(least_pace=LeastPace(size_bytes=4096, period_s=0.3))
+        fetching = fetcher(tmp_path, reporter, http=http)
+        fetching.fetch([blob(server.url + "a")])
+        assert fetching.store.has(Digest.of(DATA))
+        assert len(server.requests) == 3
+        server.fail_always("a", Fault(dribble_after=dribble_after))
+        with pytest.raises(FetchError, match="which is too slow") as caught:
+            http.read(server.url + "a")
+    assert caught.value.retryable
+    assert reporter.arrived == len(DATA)
 
 
 def test_a_cut_download_is_continued_by_the_next_run(tmp_path: Path) -> None:

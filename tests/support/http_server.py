@@ -22,8 +22,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BufferedIOBase
+from typing import Any, cast
 from urllib.parse import unquote, urlsplit
 
+_DRIBBLE_S = 0.002
 _LAST_MODIFIED = "Sat, 01 Jan 2022 00:00:00 GMT"
 
 
@@ -34,7 +37,9 @@ class Fault:
     ``status`` is sent instead of the file, with ``headers`` and ``body``; ``cut_after`` closes
     the connection after so many bytes of the body; ``replace_with`` sends these bytes as if
     they were the file; ``delay_s`` waits before the answer; ``without_range`` ignores a Range
-    header, as some mirrors do; ``silent`` closes the connection before any answer.
+    header, as some mirrors do; ``silent`` closes the connection before any answer;
+    ``dribble_after`` sends so many bytes of the answer, headers included, and from then on one at
+    a time.
     """
 
     status: int | None = None
@@ -45,6 +50,7 @@ class Fault:
     delay_s: float = 0
     without_range: bool = False
     silent: bool = False
+    dribble_after: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,6 +176,8 @@ class _Handler(BaseHTTPRequestHandler):
         if fault.silent:
             self._hang_up()
             return
+        if fault.dribble_after is not None:
+            self.wfile = cast("BufferedIOBase", _Dribble(self.wfile, fault.dribble_after))
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name, value)
@@ -229,6 +237,26 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = True
         self.wfile.flush()
         _break_off(self.connection)
+
+
+class _Dribble:
+    """A stream whose bytes go out one by one, after the first ``at_once``."""
+
+    def __init__(self, stream: BufferedIOBase, at_once: int) -> None:
+        self._stream = stream
+        self._at_once = at_once
+
+    def write(self, data: bytes) -> int:
+        first, rest = data[: self._at_once], data[self._at_once :]
+        self._at_once -= len(first)
+        self._stream.write(first)
+        for byte in rest:
+            time.sleep(_DRIBBLE_S)
+            self._stream.write(bytes([byte]))
+        return len(data)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 def etag(data: bytes) -> str:

@@ -17,6 +17,8 @@ from urllib3.util import Timeout
 
 from bootsmith.errors import AuthError, FetchError, IntegrityError
 from bootsmith.host.http import Answer
+from bootsmith.host.pace import LeastPace
+from bootsmith.host.slow_servers import refuse_slow_servers
 from bootsmith.model.streams import CHUNK_BYTES
 
 _RETRYABLE = {408, 425, 429, 500, 502, 503, 504}
@@ -26,9 +28,10 @@ _PARALLEL = 8
 class Connections:
     """Open connections, by the proxy they go through; safe to use from several threads."""
 
-    def __init__(self, *, user_agent: str, timeout_s: float) -> None:
+    def __init__(self, *, user_agent: str, timeout_s: float, least_pace: LeastPace) -> None:
         self._headers = {"User-Agent": user_agent}
         self._timeout = Timeout(connect=min(timeout_s, 15), read=timeout_s)
+        self._least_pace = least_pace
         self._pools: dict[str, urllib3.PoolManager] = {}
         self._proxies = urllib.request.getproxies()
         self._lock = threading.Lock()
@@ -71,11 +74,13 @@ class Connections:
         proxy = "" if bypassed else self._proxies.get(parts.scheme, "")
         with self._lock:
             if proxy not in self._pools:
-                self._pools[proxy] = (
+                manager = (
                     urllib3.ProxyManager(proxy, maxsize=_PARALLEL)
                     if proxy
                     else urllib3.PoolManager(maxsize=_PARALLEL)
                 )
+                refuse_slow_servers(manager, self._least_pace)
+                self._pools[proxy] = manager
             return self._pools[proxy]
 
 
@@ -84,7 +89,10 @@ def _body(url: str, response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
         yield from response.stream(CHUNK_BYTES)
     except HTTPError as error:
         raise FetchError(
-            f"the answer of {url} broke off: {error}", url=url, status=None, retryable=True
+            f"the answer of {url} broke off: {_in_short(error)}",
+            url=url,
+            status=None,
+            retryable=True,
         ) from error
 
 

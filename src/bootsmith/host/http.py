@@ -17,6 +17,7 @@ from urllib.parse import unquote, urlsplit
 
 from bootsmith.errors import FetchError
 from bootsmith.host.files import iter_file_object
+from bootsmith.host.pace import LeastPace
 
 if TYPE_CHECKING:
     from bootsmith.host.connections import Connections
@@ -35,9 +36,16 @@ class Answer:
 class HttpClient:
     """Keeps connections open between requests; safe to use from several threads."""
 
-    def __init__(self, *, user_agent: str = "bootsmith", timeout_s: float = 30) -> None:
+    def __init__(
+        self,
+        *,
+        user_agent: str = "bootsmith",
+        timeout_s: float = 30,
+        least_pace: LeastPace = LeastPace(),  # noqa: B008 - a frozen value
+    ) -> None:
         self._user_agent = user_agent
         self._timeout_s = timeout_s
+        self._least_pace = least_pace
         self._opened: Connections | None = None
         self._lock = threading.Lock()
 
@@ -51,7 +59,8 @@ class HttpClient:
     ) -> Iterator[Answer]:
         """Ask for ``url``; redirects are followed, nothing is retried.
 
-        ``timeout_s`` is how long the other side may be silent, where that is not as usual.
+        ``timeout_s`` is how long the other side may be silent, where that is not as usual; one
+        that sends less than the client's ``least_pace`` counts as silent.
         Answers with 200, 206 and 304 are yielded.  Raises ``AuthError`` for 401 and 403 and
         ``FetchError`` for everything else, also when the body breaks off.
         """
@@ -76,7 +85,11 @@ class HttpClient:
 
         with self._lock:
             if self._opened is None:
-                self._opened = Connections(user_agent=self._user_agent, timeout_s=self._timeout_s)
+                self._opened = Connections(
+                    user_agent=self._user_agent,
+                    timeout_s=self._timeout_s,
+                    least_pace=self._least_pace,
+                )
             return self._opened
 
 
