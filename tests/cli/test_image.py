@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -48,7 +50,7 @@ def test_a_day_with_the_library(terminal: Terminal) -> None:
     assert terminal.says("import", "assets", "-q") == terminal.build_id + "\n"
     assert terminal.says("tag", "tools:1", "tools") == f"tools: {terminal.build_id}\n"
     lines = terminal.says("ls").splitlines()
-    assert lines[0].split() == ["NAME", "ARCH", "BUILD", "ID", "SIZE", "ON", "DISK", "MADE"]
+    assert lines[0].split() == ["NAME", "ARCH", "BUILD", "ID", "SIZE", "ON", "DISK", "ADDED"]
     assert [line.split()[0] for line in lines[1:3]] == ["tools:1", "tools:latest"]
     assert lines[3].startswith("1 image, ")
     assert terminal.build_id in terminal.says("inspect", "tools")
@@ -70,6 +72,22 @@ def test_json(terminal: Terminal) -> None:
     assert [asset["key"] for asset in told["assets"]] == ["kernel", "initramfs", "rootfs"]
     assert told["manifest"] == json.loads((terminal.folder / "assets/manifest.json").read_text())
     assert json.loads(terminal.says("inspect", "assets", "--json"))["names"] == ["tools:latest"]
+
+
+@pytest.mark.parametrize("way", [(), ("--link",), ("--move",)], ids=["copy", "link", "move"])
+def test_the_day_shown_is_that_on_which_an_image_came(
+    terminal: Terminal, way: tuple[str, ...]
+) -> None:
+    began = datetime.now(UTC).replace(microsecond=0)
+    terminal.says("import", "assets", "--tag", "tools", *way)
+    (listed,) = json.loads(terminal.says("ls", "--json"))
+    assert began <= datetime.fromisoformat(listed["addedTime"]) <= datetime.now(UTC)
+    assert listed["buildTime"] < listed["addedTime"]
+    came = datetime(2024, 2, 29, 12, tzinfo=UTC)
+    os.utime(listed["folder"], (0, came.timestamp()))
+    (listed,) = json.loads(terminal.says("ls", "--json"))
+    assert listed["addedTime"] == "2024-02-29T12:00:00Z"
+    assert terminal.says("ls").splitlines()[1].split()[-1] == "2024-02-29"
 
 
 def test_a_tampered_image_is_found(terminal: Terminal) -> None:

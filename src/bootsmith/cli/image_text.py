@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from bootsmith.cli.sizes import size_text
 from bootsmith.model.plain_text import plain_text
 from bootsmith.sdk.library import DiskUse, StoredImage, Taken
 
-_HEAD = ("NAME", "ARCH", "BUILD ID", "SIZE", "ON DISK", "MADE", "")
+_HEAD = ("NAME", "ARCH", "BUILD ID", "SIZE", "ON DISK", "ADDED", "")
 _RIGHT = {3, 4}
 _DAMAGED = "damaged"
 
@@ -39,6 +40,7 @@ def stored_fields(image: StoredImage, problems: Sequence[str]) -> dict[str, Any]
         "buildId": image.build_id,
         "names": [{"name": str(label.reference), "arch": label.arch} for label in image.labels],
         "arch": str(image.manifest.arch) if image.manifest else None,
+        "addedTime": datetime.fromtimestamp(image.added_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "buildTime": image.manifest.build_time if image.manifest else None,
         "folder": str(image.folder),
         "sizeBytes": image.use.apparent_bytes,
@@ -61,7 +63,7 @@ def image_lines(found: Mapping[str, Any]) -> Iterator[str]:
         ("names", ", ".join(found["names"])),
         ("arch", found["arch"]),
         ("distro", found["distro"]),
-        ("made", found["buildTime"]),
+        ("as of", found["buildTime"]),
         ("by", found["builder"]),
         ("linux", found["kernel"]),
         ("packages", found["packageCount"]),
@@ -93,6 +95,6 @@ def _rows(image: StoredImage, problems: Sequence[str]) -> Iterator[tuple[str, ..
             image.build_id[:13],
             size_text(image.use.apparent_bytes),
             size_text(image.use.allocated_bytes),
-            manifest.build_time[:10] if manifest else "?",
+            datetime.fromtimestamp(image.added_s, UTC).astimezone().strftime("%Y-%m-%d"),
             _DAMAGED if problems else "",
         )

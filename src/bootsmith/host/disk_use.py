@@ -35,6 +35,15 @@ def file_use(path: Path) -> DiskUse:
     return _use([path])
 
 
+def written_s(path: Path) -> int:
+    """When ``path`` was last written to, in seconds since 1970; of a folder, when a name was
+    added to it or removed.  Raises ``HostError`` when it is not there."""
+    try:
+        return int(path.lstat().st_mtime)
+    except OSError as error:
+        raise host_error(error, "read", path) from error
+
+
 def _use(paths: Iterable[Path]) -> DiskUse:
     apparent = allocated = own = 0
     names: dict[tuple[int, int], int] = {}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bootsmith.errors import BootsmithError
-from bootsmith.host.disk_use import DiskUse, disk_use
+from bootsmith.host.disk_use import DiskUse, disk_use, written_s
 from bootsmith.library.image_files import read_manifest
 from bootsmith.library.shelf import Label, Shelf
 from bootsmith.manifest.manifest import Manifest
@@ -17,14 +17,15 @@ from bootsmith.manifest.manifest import Manifest
 class StoredImage:
     """An image of the library.
 
-    ``labels`` are its names, sorted; ``manifest`` is ``None`` for a damaged one, and
-    ``problem`` says why.
+    ``labels`` are its names, sorted; ``added_s`` is when it came into the library, in seconds
+    since 1970.  ``manifest`` is ``None`` for a damaged one, and ``problem`` says why.
     """
 
     build_id: str
     folder: Path
     labels: tuple[Label, ...]
     use: DiskUse
+    added_s: int
     manifest: Manifest | None = None
     problem: str | None = None
 
@@ -63,6 +64,7 @@ def _stored(shelf: Shelf, build_id: str, labels: tuple[Label, ...]) -> StoredIma
         folder=folder,
         labels=labels,
         use=disk_use([folder]),
+        added_s=written_s(folder),
         manifest=manifest,
         problem=problem,
     )
