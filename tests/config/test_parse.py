@@ -66,6 +66,10 @@ def test_env_may_be_an_object_or_a_list() -> None:
     assert list(as_object.env) == ["A", "B"]
 
 
+def test_a_whole_number_may_have_a_point() -> None:
+    assert parse_config({"rootfs": {"sizeMb": 40.0}}, origin="x").rootfs.size_mb == 40
+
+
 def test_an_output_may_be_a_name_or_an_object() -> None:
     assert parse_config({"outputs": ["ext4"]}, origin="x") == parse_config(
         {"outputs": [{"format": "ext4"}]}, origin="x"
@@ -113,7 +117,7 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
     ({"oci": {}}, "oci.image", "must be given"),
     ({"oci": {"image": "x", "pullPolicy": "allways"}}, "oci.pullPolicy", "did you mean always?"),
     ({"kernel": {"package": "!!"}}, "kernel.package", "!!"),
-    ({"rootfs": {"sizeMb": 0}}, "rootfs.sizeMb", "more than 0"),
+    ({"rootfs": {"sizeMb": 0}}, "rootfs.sizeMb", "at least 1"),
     ({"rootfs": {"sizeMb": True}}, "rootfs.sizeMb", "found true"),
     ({"rootfs": {"sizeMb": "10"}}, "rootfs.sizeMb", "write 10 without quotes"),
     ({"rootfs": {"sizeMb": 1.5}}, "rootfs.sizeMb", "whole number, found the number 1.5"),

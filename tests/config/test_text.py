@@ -21,6 +21,7 @@ from bootsmith.errors import ConfigError
         ("a: true\nb: ~\nc: -1.5e3\nd: '1'\ne: |\n  12\nf:\n", "A.YML",
          {"a": True, "b": None, "c": -1500.0, "d": "1", "e": "12\n", "f": None}),
         ("", "a.yaml", {}),
+        ("# nothing yet\n", "a.yaml", {}),
     ],
 )  # fmt: skip
 def test_a_text_is_read(text: str, origin: str, fields: dict[str, object]) -> None:
@@ -38,6 +39,7 @@ def test_a_text_is_read(text: str, origin: str, fields: dict[str, object]) -> No
         ("a =", "a.toml", "Invalid value"),
         ("a = 1\na = 2", "a.toml", "Cannot overwrite"),
         ("[]", "a.json", "a list"),
+        ("null", "a.json", "must hold an object, not null"),
         ("3", "a.yaml", "a number"),
         ("a: [1,\n", "a.yaml", "line 2, column 1"),
         ("a: !!python/object:os.system x", "a.yaml", "the tag"),

@@ -23,6 +23,7 @@ from bootsmith.config.distributions import (
 from bootsmith.config.fields import (
     AbsolutePath,
     Architecture,
+    Between,
     Environment,
     Flag,
     HostName,
@@ -34,7 +35,6 @@ from bootsmith.config.fields import (
     Part,
     Sha256,
     Text,
-    Whole,
 )
 from bootsmith.config.logins import SshConfig, Users
 
@@ -77,9 +77,9 @@ class RootfsConfig(Part):
 
     label: Label = "gondolin-root"
     """The volume's label, 16 bytes at most."""
-    size_mb: Annotated[Whole, Field(gt=0, le=16 << 20)] | None = None
+    size_mb: Annotated[int, Between(1, 16 << 20)] | None = None
     """A fixed size in MiB; left out, it is the content plus `freeMb`."""
-    free_mb: Annotated[Whole, Field(ge=0, le=1 << 20)] = 256
+    free_mb: Annotated[int, Between(0, 1 << 20)] = 256
     """Free space in MiB when the size is not fixed; it is a hole on disk."""
     profile: Literal["rw", "ro"] = "rw"
     """`rw` has a journal and can grow; `ro` is as small as it goes."""

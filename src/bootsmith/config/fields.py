@@ -25,7 +25,11 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
-from pydantic_core.core_schema import no_info_after_validator_function
+from pydantic_core.core_schema import (
+    int_schema,
+    no_info_after_validator_function,
+    no_info_before_validator_function,
+)
 
 from bootsmith.errors import ConfigError, UnsafePath
 from bootsmith.model.arch import Arch
@@ -66,6 +70,25 @@ class ManyProblems(ValueError):
     def __init__(self, problems: list[tuple[str, str]]) -> None:
         super().__init__("; ".join(message for _, message in problems))
         self.problems = problems
+
+
+@dataclass(frozen=True, slots=True)
+class Between:
+    """Demands a whole number from ``least`` to ``most``.  40.0 is one, as JSON Schema has it."""
+
+    least: int
+    most: int
+
+    def __get_pydantic_core_schema__(
+        self, source: object, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        return no_info_before_validator_function(
+            self._as_int, int_schema(strict=True, ge=self.least, le=self.most)
+        )
+
+    @staticmethod
+    def _as_int(value: object) -> object:
+        return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +254,6 @@ HostPath: TypeAlias = Annotated[str, AfterValidator(_host_path)]
 Text: TypeAlias = Annotated[str, AfterValidator(encodable)]
 Label: TypeAlias = Annotated[str, AfterValidator(_label)]
 Flag: TypeAlias = Annotated[bool, Field(strict=True)]
-Whole: TypeAlias = Annotated[int, Field(strict=True)]
 Mode: TypeAlias = Annotated[
     int,
     BeforeValidator(_mode),

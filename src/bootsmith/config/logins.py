@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import Annotated, TypeAlias
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator
 
-from bootsmith.config.fields import AbsolutePath, ManyProblems, Matches, Part, Whole, encodable
+from bootsmith.config.fields import AbsolutePath, Between, ManyProblems, Matches, Part, encodable
 from bootsmith.model.ssh_key import looks_like_a_key, public_key
 
 _NAME = re.compile(r"[a-z_][a-z0-9_.-]{0,30}")  # useradd(8), and the dot Debian allows
@@ -49,13 +49,13 @@ def _each_once(users: tuple[UserConfig, ...]) -> tuple[UserConfig, ...]:
 Name: TypeAlias = Annotated[str, Matches(_NAME, "a name of a user or group")]
 Key: TypeAlias = Annotated[str, AfterValidator(_key)]
 PasswordHash: TypeAlias = Annotated[str, AfterValidator(_password_hash)]
-Id: TypeAlias = Annotated[Whole, Field(ge=0, le=0xFFFF_FFFE)]
+Id: TypeAlias = Annotated[int, Between(0, 0xFFFF_FFFE)]
 
 
 class SshConfig(Part):
     """An sshd that our init starts; the image must hold one (`openssh-server`)."""
 
-    port: Annotated[Whole, Field(ge=1, le=65535)] = 22
+    port: Annotated[int, Between(1, 65535)] = 22
     """The port sshd listens on."""
     keys: tuple[Key, ...] = ()
     """Public keys that open root's door: the key itself, or the path of a file."""

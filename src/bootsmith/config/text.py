@@ -32,10 +32,10 @@ def parse_text(text: str, *, origin: str) -> dict[str, Any]:
         from bootsmith.config.yaml_text import parse_yaml
 
         found = parse_yaml(text, origin=origin)
+        if found is None:  # comments alone are a config, too
+            found = {}
     else:
         found = _json(text, origin)
-    if found is None:
-        found = {}
     if not isinstance(found, dict):
         raise ConfigError(f"{origin} must hold an object, not {_kind(found)}")
     twice = tuple(
@@ -92,4 +92,5 @@ def _keys_standing_twice(value: object, pointer: str) -> Iterator[str]:
 
 
 def _kind(value: object) -> str:
-    return {list: "a list", str: "a text", bool: "true or false"}.get(type(value), "a number")
+    kinds = {list: "a list", str: "a text", bool: "true or false", type(None): "null"}
+    return kinds.get(type(value), "a number")

@@ -54,6 +54,9 @@ class Alpine:
         config = self._request.config
         return resolution_digest(config.distro, self._request.arch, alpine_inputs(config))
 
+    def require_keys(self) -> None:
+        _ = self._keys  # reading tells
+
     def resolve(self) -> Lock:
         mirror = self._mirrors.own
         self._bench.reporter.detail(f"mirror: {mirror.url}, from {mirror.named_by}")

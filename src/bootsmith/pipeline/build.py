@@ -27,11 +27,12 @@ from bootsmith.manifest.manifest import (
     encode_manifest,
 )
 from bootsmith.model.canonical_json import digest_of
-from bootsmith.pipeline.build_access import BuildAccess, GuardedExecutor, build_access
+from bootsmith.pipeline.build_access import BuildAccess, GuardedExecutor
 from bootsmith.pipeline.distribution import Distribution, InstalledRoot
 from bootsmith.pipeline.distributions import distribution_of
 from bootsmith.pipeline.guest_layer import add_guest
-from bootsmith.pipeline.guest_programs import GuestFiles, guest_files
+from bootsmith.pipeline.guest_programs import GuestFiles
+from bootsmith.pipeline.host_inputs import host_inputs
 from bootsmith.pipeline.krun import Krun, krun_record
 from bootsmith.pipeline.planning import make_plan
 from bootsmith.pipeline.published import Published
@@ -67,10 +68,10 @@ def build(request: BuildRequest, bench: Workbench) -> Manifest:
     report = bench.reporter
     distribution = distribution_of(request, bench)
     krun = Krun(request, bench)
+    inputs = host_inputs(request, distribution, bench)
+    guest, access = inputs.guest, inputs.access
     lock = _lock(request, distribution, krun, bench)
-    guest = guest_files(request, store=bench.store, base=bench.files)
-    plan = make_plan(request, lock, guest, distribution, bench)
-    access = build_access(request.config, store=bench.store, base=bench.files)
+    plan = make_plan(request, lock, inputs, distribution, bench)
     published = Published(output=request.output, store=bench.store, access=access.fingerprint)
     for place in (published, *(replace(published, output=one) for one in request.elsewhere)):
         finished = place.find(plan, lock, request.config, builder=_builder())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 
 from bootsmith.errors import FetchError, ImageError
 from bootsmith.host.gpgv import gpgv
@@ -50,6 +51,10 @@ class Debian:
     def resolution_digest(self) -> Digest:
         config = self._request.config
         return resolution_digest(config.distro, self._request.arch, debian_inputs(config))
+
+    def require_keys(self) -> None:
+        if self._request.lock is None:  # with one, no index is read that they sign
+            _ = self._keys  # reading tells
 
     def resolve(self) -> Lock:
         for archive, mirror in self._mirrors.by_archive.items():
@@ -114,13 +119,17 @@ class Debian:
         return finish(tree, repositories(self._config), epoch_s=epoch_s, blobs=self._bench.store)
 
     def _keyring(self) -> Keyring:
+        return debian_keyring(gpgv=gpgv).extended(*self._keys)
+
+    @cached_property
+    def _keys(self) -> tuple[bytes, ...]:
         keys = read_keys(
             self._config.keys,
             pointer="debian.keys",
             folder=self._bench.files,
             check=require_certificates,
         )
-        return debian_keyring(gpgv=gpgv).extended(*(content for _, content in keys))
+        return tuple(content for _, content in keys)
 
     def _about_the_suite(self, error: FetchError) -> FetchError:
         """``error``, when nobody has the suite: with who was asked, and what may be meant."""

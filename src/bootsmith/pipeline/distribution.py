@@ -42,6 +42,10 @@ class Distribution(Protocol):
         """A digest of what decides the lock."""
         ...
 
+    def require_keys(self) -> None:
+        """Raises ``ConfigError`` that names every key file of the config that cannot be used."""
+        ...
+
     def resolve(self) -> Lock:
         """Choose every input from what the mirrors offer now.
 

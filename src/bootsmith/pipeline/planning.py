@@ -5,21 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bootsmith.config.build_config import BuildConfig
-from bootsmith.errors import ConfigError, HostError, Problem
-from bootsmith.host.files import user_path
-from bootsmith.model.digest import Digest
-from bootsmith.model.guest_path import GuestPath
-from bootsmith.pipeline.copy_in import take_in
+from bootsmith.errors import ConfigError, Problem
 from bootsmith.pipeline.distribution import Distribution
 from bootsmith.pipeline.guest_layer import sshd_options
-from bootsmith.pipeline.guest_programs import GuestFiles
-from bootsmith.pipeline.logins import wanted_logins
-from bootsmith.pipeline.own_places import require_free_places
+from bootsmith.pipeline.host_inputs import HostInputs
 from bootsmith.pipeline.request import BuildRequest
 from bootsmith.pipeline.workbench import Workbench
 from bootsmith.plan.build_plan import (
     BuildPlan,
-    CopyIn,
     InstallPackages,
     MakeLogins,
     RunCommand,
@@ -27,7 +20,6 @@ from bootsmith.plan.build_plan import (
     WriteFile,
 )
 from bootsmith.plan.lock import Lock
-from bootsmith.tree.layer import read_layer
 
 _SSHD = "openssh-server"  # its package is called so in both distributions
 _PACKAGES = {"alpine": "alpine.rootfsPackages", "debian": "debian.packages"}
@@ -36,22 +28,21 @@ _PACKAGES = {"alpine": "alpine.rootfsPackages", "debian": "debian.packages"}
 def make_plan(
     request: BuildRequest,
     lock: Lock,
-    guest: GuestFiles,
+    inputs: HostInputs,
     distribution: Distribution,
     bench: Workbench,
 ) -> BuildPlan:
-    """The plan of ``request``.  Files of the host that it names enter the store here.
+    """The plan of ``request``.  Contents of its files enter the store here.
 
-    Raises ``ConfigError`` that names each that cannot be read, or would be replaced by ours, and
-    when ssh is asked for and nothing brings it.
+    Raises ``ConfigError`` when ssh is asked for and nothing brings it.
     """
     config = request.config
     _require_sshd(config, lock)
     return BuildPlan(
         arch=request.arch,
-        steps=tuple(_steps(request, distribution.install_step(lock.packages), bench)),
+        steps=tuple(_steps(request, distribution.install_step(lock.packages), inputs, bench)),
         kernel=lock.kernel.digest,
-        guest=guest.digest,
+        guest=inputs.guest.digest,
         options={
             "kernelModules": config.kernel.modules,
             "rootfs": config.rootfs.model_dump(mode="json", exclude_none=True),
@@ -78,14 +69,14 @@ def _require_sshd(config: BuildConfig, lock: Lock) -> None:
     raise ConfigError("ssh is asked for, and no package brings it", problems=(problem,))
 
 
-def _steps(request: BuildRequest, install: InstallPackages, bench: Workbench) -> Iterator[Step]:
+def _steps(
+    request: BuildRequest, install: InstallPackages, inputs: HostInputs, bench: Workbench
+) -> Iterator[Step]:
     config = request.config
-    logins = wanted_logins(config, bench.files)
-    copies = _copies(config, bench)
     yield install
-    if logins:
-        yield MakeLogins(logins=logins)
-    yield from copies
+    if inputs.logins:
+        yield MakeLogins(logins=inputs.logins)
+    yield from inputs.copies
     for file in config.files:
         kept = bench.store.add_blob([file.content.encode()])
         yield WriteFile(path=file.path, content=kept.digest, mode=file.mode, owner=file.owner)
@@ -93,24 +84,3 @@ def _steps(request: BuildRequest, install: InstallPackages, bench: Workbench) ->
     for index, command in enumerate(commands):
         label = f"postBuild.commands[{index}] ({index + 1} of {len(commands)})"
         yield RunCommand(command=command, network=True, label=label)
-
-
-def _copies(config: BuildConfig, bench: Workbench) -> list[CopyIn]:
-    """``postBuild.copy``, in the store.  Raises ``ConfigError`` that names every mistake."""
-    steps: list[CopyIn] = []
-    problems: list[Problem] = []
-    for index, item in enumerate(config.post_build.copy_):
-        try:
-            layer = take_in(user_path(item.src, base=bench.files), bench.store)
-        except HostError as error:
-            problems.append(Problem(pointer=f"postBuild.copy[{index}].src", message=str(error)))
-        else:
-            steps.append(CopyIn(layer=layer, target=item.dest))
-    if problems:
-        raise ConfigError("not everything can be copied", problems=tuple(problems))
-    require_free_places(config, ((step.target, _paths(step.layer, bench)) for step in steps))
-    return steps
-
-
-def _paths(layer: Digest, bench: Workbench) -> list[GuestPath]:
-    return [path for path, _ in read_layer(bench.store.open_blob(layer), layer).members]
