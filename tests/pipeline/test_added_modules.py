@@ -12,14 +12,14 @@ import pytest
 from bootsmith.host.namespaces import namespace_support
 from bootsmith.image.boot_modules import guest_modules
 from bootsmith.image.kernel_modules import KernelModules
-from bootsmith.model.guest_path import display
+from bootsmith.model.guest_path import display, guest_path
 from bootsmith.model.reporter import Silent
 from bootsmith.pipeline.added_modules import index_added_modules
 from bootsmith.sdk.image import Image
 from bootsmith.sdk.vm import VM
 from bootsmith.tree.contents import read_content
-from bootsmith.tree.entry import RegularFile
-from bootsmith.tree.file_tree import FileTree
+from bootsmith.tree.entry import Metadata, RegularFile, Symlink
+from bootsmith.tree.file_tree import FileTree, TreeBuilder
 from bootsmith.tree.layer import Layer, layer_of, overlay
 from tests.support.alpine_mirrors import generated_mirror, linux_virt
 from tests.support.alpine_repository import apk
@@ -108,6 +108,18 @@ def test_what_lies_below_usr_beside_lib_is_nobodys_module() -> None:
     assert tree == index_added_modules(
         tree, modules, epoch_s=7, blobs=MemoryBlobs(), reporter=Silent()
     )
+
+
+def test_they_are_found_in_a_merged_usr() -> None:
+    builder = TreeBuilder()
+    builder.ensure_directory(guest_path("usr/lib"))
+    builder.put(guest_path("lib"), Symlink(Metadata(0o777), b"usr/lib"))
+    modules = guest_modules(kernel())
+    tree = overlay(overlay(builder.build(), modules), layer_of(package(ADDED, folder="usr/lib")))
+    done = index_added_modules(tree, modules, epoch_s=7, blobs=MemoryBlobs(), reporter=Silent())
+    index = done.inode(guest_path(f"usr/lib/modules/{RELEASE}/modules.dep"))
+    assert isinstance(index, RegularFile)
+    assert b"extra/two.ko.xz: " in read_content(index.content, blobs=MemoryBlobs())
 
 
 @pytest.mark.network  # where Debian's kernel is not cached yet

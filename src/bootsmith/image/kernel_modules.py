@@ -21,7 +21,7 @@ from bootsmith.image.module_info import (
     module_symbols,
     softdep_before,
 )
-from bootsmith.model.guest_path import GuestPath, display, name, parent
+from bootsmith.model.guest_path import GuestPath, display, guest_path, name, parent
 from bootsmith.model.streams import BlobSource
 from bootsmith.tree.contents import read_content
 from bootsmith.tree.entry import Content, Directory, HardLink, InlineBytes, RegularFile
@@ -178,14 +178,19 @@ class KernelModules:
 
 
 def _release_folder(tree: FileTree, release: str | None) -> GuestPath:
+    if release is not None:
+        # Where programs look, whatever links there are on the way and whatever lies elsewhere.
+        place = tree.resolve(guest_path(f"lib/modules/{release}"))
+        if place is not None and isinstance(tree[place], Directory):
+            return place
     found = sorted(
         path
         for path, entry in tree.items()
         if parent(path) in _MODULE_FOLDERS and isinstance(entry, Directory)
         if release is None or name(path) == release.encode()
     )
-    if len(found) == 1 or (found and release is not None):
-        return found[0]  # below /lib, where programs look
+    if len(found) == 1:
+        return found[0]
     if not found:
         which = f"of the kernel {release} " if release else ""
         raise ImageError(
