@@ -40,6 +40,9 @@ class _InMemory:
 
     data: bytes
 
+    def address(self, path: str) -> str:
+        return f"https://mirror.example.org/{path}"
+
     def fresh(self, path: str) -> bytes:
         return self.data
 

@@ -31,6 +31,9 @@ def planned(config: BuildConfig, folder: Path) -> Lock:
     }
 
     class Mirror:
+        def address(self, path: str) -> str:
+            return f"https://mirror.example.org/{path}"
+
         def fresh(self, path: str) -> bytes:
             return signed_index(index(indexes[path]), key=key)
 

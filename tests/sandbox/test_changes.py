@@ -57,6 +57,10 @@ CASES = {
     "the owner of a link": Case(
         "ln -s nowhere data/l; chown -h 5:6 data/l", DATA | {"data/l": "link 5:6 to nowhere"}
     ),
+    "a tree deeper than Python would go": Case(
+        f"mkdir -p data/{'x/' * 1500}",
+        DATA | {f"data/{'x/' * depth}x": "directory 755 0:0" for depth in range(1500)},
+    ),
     "a directory's mode": Case("chmod 2770 data/sub", {"data/sub": "directory 2770 0:0"}),
     "a removed file": Case("rm data/a", DATA | {"data/.wh.a": "file 644 0:0 b''"}),
     "a removed directory": Case("rm -r data/sub", DATA | {"data/.wh.sub": "file 644 0:0 b''"}),

@@ -40,6 +40,9 @@ class Files:
 
     files: Mapping[str, bytes]
 
+    def address(self, path: str) -> str:
+        return f"https://mirror.example.org/{path}"
+
     def fresh(self, path: str) -> bytes:
         if path not in self.files:
             raise FetchError(f"{path} is not there", url=path, status=404)
@@ -51,6 +54,9 @@ class Folder:
     """An index fetcher over a folder that holds one repository."""
 
     path: Path
+
+    def address(self, path: str) -> str:
+        return f"https://mirror.example.org/{path}"
 
     def fresh(self, path: str) -> bytes:
         return (self.path / path.removeprefix(f"{BRANCH}/main/")).read_bytes()

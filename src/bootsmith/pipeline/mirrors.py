@@ -21,6 +21,10 @@ class AskedOnce:
         self._cache = cache
         self._said: dict[str, bytes] = {}
 
+    def address(self, path: str) -> str:
+        """See ``IndexCache.address``."""
+        return self._cache.address(path)
+
     def fresh(self, path: str) -> bytes:
         """See ``IndexCache.fresh``."""
         if path not in self._said:

@@ -16,6 +16,10 @@ from bootsmith.errors import ConfigError, Problem
 class IndexFetcher(Protocol):
     """Gets indexes from one mirror.  Paths are relative to it."""
 
+    def address(self, path: str) -> str:
+        """Where the file is asked for, for whoever has to look there."""
+        ...
+
     def fresh(self, path: str) -> bytes:
         """The file as it is at the mirror now.  Raises ``FetchError``, with status 404 when
         the mirror has no such file."""

@@ -28,13 +28,17 @@ class IndexCache:
     http: HttpClient
     fetcher: Fetcher
 
+    def address(self, path: str) -> str:
+        """Where the file at ``path`` is asked for."""
+        return f"{self.base}/{path}"
+
     def fresh(self, path: str) -> bytes:
         """The file at ``path`` as the mirror has it now; offline, as it was last seen.
 
         Raises ``FetchError`` when the mirror does not answer: an old index is not passed off
         as a new one.
         """
-        url = f"{self.base}/{path}"
+        url = self.address(path)
         records = self.store.indexes
         key = Digest.of(url.encode()).hex
         validators, body = self._remembered(records.read(key))
@@ -65,7 +69,7 @@ class IndexCache:
 
     def blob(self, paths: Sequence[str], expected: Descriptor) -> FileSource:
         """The file with the digest ``expected``, found under the first of ``paths`` that has it."""
-        urls = tuple(f"{self.base}/{path}" for path in paths)
+        urls = tuple(map(self.address, paths))
         self.fetcher.fetch([RemoteBlob(descriptor=expected, urls=urls)])
         return self.store.open_blob(expected.digest)
 

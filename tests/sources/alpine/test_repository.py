@@ -86,6 +86,9 @@ def test_a_missing_index_names_its_address(store: Store) -> None:
 class Silent:
     """A mirror that does not answer."""
 
+    def address(self, path: str) -> str:
+        return f"https://mirror.example.org/{path}"
+
     def fresh(self, path: str) -> bytes:
         raise FetchError("no answer", url=path, retryable=True)
 
@@ -109,12 +112,16 @@ def test_a_mirror_that_cannot_be_reached(where: Repository, hint: str, store: St
         (member({"other": b""}), "no APKINDEX"),
         (member({"APKINDEX": b"P:a\n"}) + b"behind", "follows"),
         (member({"APKINDEX": b"V:1\n"}), "names no package"),
-        (b"text", "no gzip data"),
+        (b"<html>sign in to this network", "is no index of packages: it begins with b'<html>sign"),
+        (b"", "is no index of packages: it is empty"),
+        (b"\x1f\x8btext", "is malformed: gzip data is cut off"),
     ],
 )
 def test_what_is_malformed(data: bytes, what: str, store: Store) -> None:
-    with pytest.raises(ArchiveError, match=what):
+    """It is told with the address that was asked, which need not be Alpine's own."""
+    with pytest.raises(ArchiveError, match=what) as caught:
         read({INDEX: data}, store, allow_unsigned=True)
+    assert f"https://mirror.example.org/{INDEX}" in str(caught.value)
 
 
 def universe(store: Store, repositories: list[Repository], files: dict[str, bytes]) -> Universe:

@@ -40,7 +40,12 @@ def look(root: bytes, *, excluded: Collection[bytes] = ()) -> Snapshot:
     The directories ``excluded`` are not looked at, nor what is inside them.
     """
     seen: Snapshot = {b"": _seen(root, os.lstat(root))}
-    _walk(root, b"", seen, frozenset(excluded))
+    known = frozenset(excluded)
+    # Not by recursion: whoever runs in the tree decides how deep it is.
+    pending = [(root, b"")]
+    while pending:
+        folder, prefix = pending.pop()
+        pending += reversed(_folders_in(folder, prefix, seen, known))
     return seen
 
 
@@ -73,7 +78,11 @@ def difference(
     return Difference(changed, removed)
 
 
-def _walk(folder: bytes, prefix: bytes, seen: Snapshot, excluded: frozenset[bytes]) -> None:
+def _folders_in(
+    folder: bytes, prefix: bytes, seen: Snapshot, excluded: frozenset[bytes]
+) -> list[tuple[bytes, bytes]]:
+    """Note what is in ``folder``; the folders among it are returned, with the prefix of what is
+    in them."""
     folders = []
     with os.scandir(folder) as entries:
         for entry in entries:
@@ -86,8 +95,7 @@ def _walk(folder: bytes, prefix: bytes, seen: Snapshot, excluded: frozenset[byte
             seen[path] = _seen(entry.path, status)
             if stat.S_ISDIR(status.st_mode):
                 folders.append((entry.path, path + b"/"))
-    for inner, inner_prefix in folders:
-        _walk(inner, inner_prefix, seen, excluded)
+    return folders
 
 
 def _seen(path: bytes, status: os.stat_result) -> Seen:

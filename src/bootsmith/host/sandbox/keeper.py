@@ -22,7 +22,6 @@ import errno
 import fcntl
 import os
 import select
-import shutil
 import signal
 import socket
 import struct
@@ -45,6 +44,7 @@ from bootsmith.host.sandbox.messages import (
     receive,
     send,
 )
+from bootsmith.host.sandbox.removal import remove_tree
 
 _SIOCSIFFLAGS = 0x8914  # <linux/sockios.h>
 _IFF_UP = 0x1  # <linux/if.h>
@@ -88,7 +88,7 @@ class _Keeper:
             if self._plan.memory_bytes:
                 with contextlib.suppress(OSError):
                     syscalls.unmount(self._plan.folder, syscalls.MNT_DETACH)
-            shutil.rmtree(os.path.dirname(self._plan.folder), ignore_errors=True)
+            remove_tree(os.path.dirname(self._plan.folder))
 
     def _keep(self) -> None:
         plan = self._plan
@@ -103,7 +103,7 @@ class _Keeper:
             return
         self._try("capture", lambda: self._capture(before, materialiser))
         for folder in plan.leftovers:
-            shutil.rmtree(folder, ignore_errors=True)
+            remove_tree(folder)
 
     def _capture(self, before: Snapshot, materialiser: Materialiser) -> None:
         after = capture.look(self._root, excluded=self._plan.excluded)

@@ -9,13 +9,13 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import shutil
 import stat
 import tempfile
 from pathlib import Path
 from typing import Self
 
 from bootsmith.host.files import host_error
+from bootsmith.host.sandbox.removal import remove_tree
 
 _PREFIX = "bootsmith-sandbox-"
 _UNLOCKED_PREFIX = "bootsmith-new-"
@@ -46,7 +46,7 @@ class WorkFolder:
     def remove_leftovers(self) -> None:
         """Remove what killed processes left behind; what is another user's inside it stays."""
         for folder in self.leftovers():
-            shutil.rmtree(folder, ignore_errors=True)
+            remove_tree(folder)
 
     def __enter__(self) -> Self:
         return self
@@ -57,7 +57,7 @@ class WorkFolder:
     def close(self) -> None:
         """Remove what is left of the folder, and let go of it; a second call does nothing."""
         if self.lock >= 0:
-            shutil.rmtree(self.path, ignore_errors=True)
+            remove_tree(self.path)
             os.close(self.lock)
             self.lock = -1
 

@@ -22,6 +22,7 @@ from bootsmith.sources.mirror import IndexFetcher
 
 _INDEX = "APKINDEX"
 _NOT_FOUND = 404
+_GZIP = b"\x1f\x8b"
 _ADB = b"ADB"  # how apk 3's own formats begin
 
 
@@ -50,8 +51,17 @@ def read_repository(
     ``IntegrityError`` when it is not signed by a key of ``keyring``, and ``ArchiveError`` when
     it is malformed.
     """
-    url = f"{repository.url}/{arch}/{_INDEX}.tar.gz"
-    data = _fetch(repository, arch, fetcher, url)
+    path = repository.below(f"{arch}/{_INDEX}.tar.gz")
+    url = fetcher.address(path)
+    data = _fetch(repository, arch, fetcher, path)
+    if not data.startswith((_GZIP, _ADB)):
+        raise ArchiveError(
+            f"{url} is no index of packages: it "
+            + (f"begins with {data[:16]!r}" if data else "is empty"),
+            offset=0,
+            hint="look there with a browser: what answers may be the login page of a network, or "
+            "no mirror at all",
+        )
     if data.startswith(_ADB):
         raise ArchiveError(
             f"{url} is an index of apk 3's own format, which bootsmith cannot read",
@@ -65,9 +75,9 @@ def read_repository(
     )
 
 
-def _fetch(repository: Repository, arch: str, fetcher: IndexFetcher, url: str) -> bytes:
+def _fetch(repository: Repository, arch: str, fetcher: IndexFetcher, path: str) -> bytes:
     try:
-        return fetcher.fresh(repository.below(f"{arch}/{_INDEX}.tar.gz"))
+        return fetcher.fresh(path)
     except FetchError as error:
         if type(error) is not FetchError:
             raise
@@ -83,7 +93,11 @@ def _fetch(repository: Repository, arch: str, fetcher: IndexFetcher, url: str) -
                 else "check the address, or leave the repository out"
             )
         raise FetchError(
-            message, url=error.url or url, status=error.status, retryable=error.retryable, hint=hint
+            message,
+            url=error.url or fetcher.address(path),
+            status=error.status,
+            retryable=error.retryable,
+            hint=hint,
         ) from error
 
 

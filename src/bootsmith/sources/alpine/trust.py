@@ -89,8 +89,8 @@ def signed_part(
     signature too, and says so.  Raises ``IntegrityError`` for a missing or wrong signature and
     an unknown key, ``ArchiveError`` for what is no such file.
     """
-    member = read_member(BytesSource(data), 0, most_bytes=64 * _SIGNATURE_MOST_BYTES)
     try:
+        member = read_member(BytesSource(data), 0, most_bytes=64 * _SIGNATURE_MOST_BYTES)
         files = read_files(member.data)
     except ArchiveError as error:
         raise ArchiveError(f"{where} is malformed: {error}", offset=error.offset) from error
