@@ -85,7 +85,7 @@ def require_folders(tree: FileTree, folders: Iterable[GuestPath]) -> None:
         if place is not None and not isinstance(tree.get(place), Directory):
             raise ConfigError(
                 f"/{display(folder)} is a file in the image, and nothing can be put below it",
-                hint="choose another place in the config",
+                hint="choose another place in postBuild.copy[].dest or files[].path",
             )
 
 

@@ -173,8 +173,10 @@ def test_a_package_that_misses_something(store: Store) -> None:
     with pytest.raises(ResolveError) as caught:
         chosen(store, [apk(name="a", depends="b"), apk(name="b", depends="so:gone")], "a")
     assert caught.value.causes == (
-        "you asked for a", "a 1.0-r0 depends on b", "not b 1.0-r0: it needs so:gone",
-    )  # fmt: skip
+        "you asked for a",
+        "a 1.0-r0 depends on b",
+        "not b 1.0-r0: it needs so:gone, which no repository has",
+    )
 
 
 def test_a_version_nobody_has(store: Store) -> None:

@@ -161,7 +161,10 @@ class Propagation:
         if dependency.is_conflict and name not in state.wanted:
             return None
         levels: set[int] = set()
-        for provider in self._universe.providers(name):
+        providers = self._universe.providers(name)
+        if not providers and not dependency.is_conflict:
+            return Exclusion(f"it needs {dependency}, which no repository has", frozenset())
+        for provider in providers:
             if dependency.is_met_by(provider.version):
                 exclusion = state.excluded.get(provider.package)
                 if exclusion is None:
