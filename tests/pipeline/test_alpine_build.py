@@ -114,6 +114,21 @@ def test_it_boots_and_has_what_was_asked_for(built: Built, vm: VM) -> None:
         assert "OK: " in vm.exec("apk fix --simulate --no-network 2>/dev/null").stdout
 
 
+def test_the_guests_own_apk_installs_more_and_removes_it(built: Built, vm: VM) -> None:
+    if "kernel" not in built.mirror.alpine.get("repositories", ()):
+        pytest.skip("the generated mirror has an apk of its own")
+    before = vm.exec("apk info -v 2>/dev/null | sort").stdout
+    port = built.mirror.server.url.rstrip("/").rpartition(":")[2]
+    vm.write_file("/run/repositories", f"http://10.0.2.2:{port}/v3.19/main\n".encode())
+    added = vm.exec("apk add --no-cache --repositories-file /run/repositories doas 2>&1")
+    assert added.exit_code == 0, added.stdout
+    assert "Installing doas" in added.stdout
+    assert vm.exec("apk info -e doas; apk audit --system").stdout == "doas\n"
+    assert vm.exec("test -u /usr/bin/doas").exit_code == 0
+    assert vm.exec("apk del --repositories-file /run/repositories doas").exit_code == 0
+    assert vm.exec("apk info -v 2>/dev/null | sort").stdout == before
+
+
 def test_the_kernels_modules_are_there_once(vm: VM) -> None:
     release = vm.exec("uname -r").stdout.strip()
     assert vm.exec("ls /lib/modules").stdout.split() == [release]
