@@ -24,7 +24,7 @@ from bootsmith.sources.alpine.gzip_members import read_member
 from bootsmith.sources.alpine.metadata_tar import read_files
 
 VERSION = "3.19.4"
-ROOTFS = {"sizeMb": 160}
+ROOTFS = {"sizeMb": 128}
 _BRANCH = "v3.19"
 _KEY = SigningKey.generate()
 _MOST_BYTES = 1 << 28

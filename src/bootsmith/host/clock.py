@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Self
+from typing import NamedTuple, Self
 
 
 def now_s() -> int:
@@ -15,6 +15,19 @@ def now_s() -> int:
 def monotonic_s() -> float:
     """Seconds since some moment in the past; never goes backwards."""
     return time.monotonic()
+
+
+class Moment(NamedTuple):
+    """``at_s`` of the monotonic clock, and how long this process has worked, its threads
+    together."""
+
+    at_s: float
+    worked_s: float
+
+
+def moment() -> Moment:
+    """Now."""
+    return Moment(time.monotonic(), time.process_time())
 
 
 def pause(seconds: float) -> None:

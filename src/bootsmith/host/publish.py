@@ -103,13 +103,15 @@ def discard_folder(folder: Path, *, by_way_of: Path) -> None:
         _remove_tree(rubbish)
 
 
+def sync_file(path: Path) -> None:
+    """Put the content of a file on the disk.  Raises ``HostError``."""
+    with _telling("write", path):
+        _sync(path)
+
+
 def sync_folder(folder: Path) -> None:
     """Put the names in ``folder`` on the disk."""
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
+    _sync(folder)
 
 
 @contextmanager
@@ -128,12 +130,16 @@ def _make_staging(staging: Path) -> None:
 
 def _sync_files(folder: Path) -> None:
     for path in sorted(folder.iterdir()):
-        fd = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(fd)
-        finally:
-            os.close(fd)
+        _sync(path)
     sync_folder(folder)
+
+
+def _sync(path: Path) -> None:
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
 
 
 def _put_in_place(staging: Path, target: Path, ours: Collection[str]) -> None:

@@ -6,7 +6,7 @@ Only ``host`` opens files; every other room is handed a ``ByteSource`` to read f
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 from bootsmith.errors import ArchiveError
@@ -120,22 +120,6 @@ class BytesSink:
     def copy_from(self, source: ByteSource, offset: int, size_bytes: int) -> None:
         for chunk in chunks(source, offset, size_bytes):
             self.data += chunk
-
-
-def ahead(data: Iterable[bytes]) -> Generator[bytes, None, None]:
-    """``data``, the next chunk of which is made in a thread while the caller works on one.
-
-    For makers that let other threads run: decompressors, files.  Raises what ``data`` raises.
-    """
-    # Every command loads this module, and only builds have threads to make.
-    from concurrent.futures import ThreadPoolExecutor
-
-    iterator = iter(data)
-    with ThreadPoolExecutor(1, thread_name_prefix="ahead") as maker:
-        coming = maker.submit(next, iterator, None)
-        while (chunk := coming.result()) is not None:
-            coming = maker.submit(next, iterator, None)
-            yield chunk
 
 
 def chunks(source: ByteSource, offset: int, size_bytes: int) -> Iterator[bytes]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from bootsmith.config.build_config import RootfsConfig
 from bootsmith.host.hashing_sink import HashingSink
+from bootsmith.host.publish import sync_file
 from bootsmith.image.ext4 import Ext4Options, Profile, write_ext4
 from bootsmith.image.initramfs import write_initramfs
 from bootsmith.manifest.manifest import (
@@ -56,19 +58,24 @@ def write_artifacts(
             lambda sink: write_content(krun_kernel, blobs=blobs, sink=sink),
         )
         writers["krunInitrd"] = (KRUN_INITRD_NAME, lambda sink: None)
-    # Hashing the root file system goes on while the small ones are written.
-    written = {}
-    for key, (name, write) in writers.items():
-        with HashingSink(folder / name) as sink:
-            write(sink)
-            sink.close(durable=True)  # publishing wants it, and hashing goes on meanwhile
-        written[key] = (name, sink)
-    return {
-        key: Artifact(name=name, digest=sink.digest(), size_bytes=sink.position)
-        for key in ASSET_KEYS
-        if key in written
-        for name, sink in (written[key],)
-    }
+    written, synced = {}, []
+    with ThreadPoolExecutor(1, thread_name_prefix="sync") as beside:
+        for key, (name, write) in writers.items():
+            with HashingSink(folder / name) as sink:
+                write(sink)
+            written[key] = (name, sink)
+            # Publishing wants it on the disk; that and its digest come about while others are
+            # written.
+            synced.append(beside.submit(sync_file, folder / name))
+        artifacts = {
+            key: Artifact(name=name, digest=sink.digest(), size_bytes=sink.position)
+            for key in ASSET_KEYS
+            if key in written
+            for name, sink in (written[key],)
+        }
+        for one in synced:
+            one.result()
+    return artifacts
 
 
 def ext4_options(config: RootfsConfig, plan: BuildPlan, *, epoch_s: int) -> Ext4Options:

@@ -11,10 +11,9 @@ whole file before it counts as fetched.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import dataclass
 from functools import partial
-from threading import Semaphore
 
 from bootsmith.errors import ArchiveError, FetchError, ImageError, IntegrityError
 from bootsmith.host.http import Answer, HttpClient
@@ -24,9 +23,9 @@ from bootsmith.host.patience import patiently
 from bootsmith.model.digest import Descriptor, Digest, RemoteBlob
 from bootsmith.model.reporter import Reporter
 from bootsmith.store.blobs import Store
+from bootsmith.store.lanes import LOOK_S, Lanes
 
-_PARALLEL = 8  # downloads, which wait for the network
-_AT_WORK = 2  # those that check what came: more would only wait for the interpreter
+_PARALLEL = 8
 _PARTIAL_CONTENT = 206
 _RANGE_NOT_SATISFIABLE = 416
 
@@ -59,7 +58,6 @@ class Fetcher:
     reporter: Reporter
     offline: bool = False
     first_pause_s: float = 0.5
-    _work: Semaphore = field(default_factory=lambda: Semaphore(_AT_WORK), repr=False)
 
     def fetch(self, blobs: Iterable[RemoteBlob]) -> None:
         """Have all ``blobs`` in the store.
@@ -92,13 +90,22 @@ class Fetcher:
         # The largest first, so that no large one is left alone at the end.
         missing.sort(key=lambda blob: (-blob.size_bytes, blob.key))
         try:
+            lanes = Lanes()
             with ThreadPoolExecutor(_PARALLEL) as workers:
-                for _ in workers.map(self._fetch_one, missing):
-                    pass
+                begun = [workers.submit(self._fetch_one, blob, lanes) for blob in missing]
+                try:
+                    for one in begun:
+                        while not (lanes.are_many or one.done()):
+                            wait([one], LOOK_S)
+                            lanes.look()
+                        one.result()
+                finally:
+                    for one in begun:
+                        one.cancel()  # after a failure: those that have not begun
         finally:
             self.reporter.transfer_ended()
 
-    def _fetch_one(self, blob: _Download) -> None:
+    def _fetch_one(self, blob: _Download, lanes: Lanes) -> None:
         with self.store.lock(f"fetch-{blob.key.hex}"):
             if blob.digest is not None and self.store.has(blob.digest):
                 self.reporter.transferred(blob.size_bytes)  # another process brought it meanwhile
@@ -107,7 +114,7 @@ class Fetcher:
             for url in blob.urls:
                 try:
                     patiently(
-                        partial(self._transfer, blob, url),
+                        partial(self._transfer, blob, url, lanes),
                         first_pause_s=self.first_pause_s,
                         reporter=self.reporter,
                     )
@@ -121,9 +128,10 @@ class Fetcher:
                     return
             raise _worst(failures)
 
-    def _transfer(self, blob: _Download, url: str) -> None:
-        if not self._transfer_once(blob, url):
-            self._transfer_once(blob, url)  # from its beginning: now it is right, or raises
+    def _transfer(self, blob: _Download, url: str, lanes: Lanes) -> None:
+        with lanes:
+            if not self._transfer_once(blob, url):
+                self._transfer_once(blob, url)  # from its beginning: now it is right, or raises
 
     def _transfer_once(self, blob: _Download, url: str) -> bool:
         """Whether what came was right; not so for one that was continued, and is now removed."""
@@ -168,8 +176,7 @@ class Fetcher:
             check_descriptor(found, blob.expecting(found), url=url)
             self.store.blobs.adopt(partial.path, found)
             if blob.admit is not None:
-                with self._work:
-                    blob.admit(found)
+                blob.admit(found)
         except (IntegrityError, ArchiveError) as error:
             partial.remove()
             if not continued:

@@ -71,10 +71,19 @@ def read_tar(source: ByteSource, *, blob: Digest) -> Iterator[Member]:
     Raises ``UnsafePath`` for a path with ``..``, and ``ArchiveError`` for whatever else is
     malformed, cut off, of unknown type, or beyond what Linux takes.
     """
-    return _Reader(source, blob).members()
+    return TarReader(source, blob).members()
 
 
-class _Reader:
+class TarReader:
+    """``read_tar`` for those who want to know more of the members than a tree does.
+
+    ``header`` and ``records`` are those of the member that came last: its plain header, and
+    what extended headers say of it.
+    """
+
+    header: tar.Header
+    records: _Records
+
     def __init__(self, source: ByteSource, blob: Digest) -> None:
         self._source = source
         self._size_bytes = source.size_bytes
@@ -88,6 +97,7 @@ class _Reader:
         self._metadata: dict[tuple[bytes, bytes, bytes, bytes], Metadata] = {}
 
     def members(self) -> Iterator[Member]:
+        """See ``read_tar``."""
         if not self._size_bytes:
             raise ArchiveError("an empty file is no tar archive", offset=0)
         offset = 0
@@ -146,6 +156,7 @@ class _Reader:
     def _member(self, block: bytes, header: tar.Header, at: int) -> tuple[Member, int]:
         """The member whose header stands at ``at``, and where the next header begins."""
         records = self._take_records()
+        self.header, self.records = header, records
         raw = records.get(b"path") or tar.full_name(block, header)
         kind = header[_KIND]
         if kind == tar.OLD_REGULAR and raw.endswith(b"/"):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from bootsmith.errors import ArchiveError, IntegrityError, UnsafePath
@@ -29,16 +29,12 @@ from bootsmith.tree.entry import (
     SparseContent,
     Symlink,
 )
-from bootsmith.tree.tar_pax import SPARSE_KEYWORDS, parse_records
-from bootsmith.tree.tar_reader import read_tar
+from bootsmith.tree.tar_pax import SPARSE_KEYWORDS
+from bootsmith.tree.tar_reader import TarReader
 
 _CHECKSUM = b"APK-TOOLS.checksum.SHA1"
-_KIND, _SIZE, _USER, _GROUP = 7, 4, 11, 12  # fields of tar.HEADER
+_USER, _GROUP = 11, 12  # fields of tar.HEADER
 _AMBIGUOUS = frozenset({b"size", *SPARSE_KEYWORDS})
-_EXTENSIONS = frozenset({tar.PAX, tar.PAX_GLOBAL, tar.GNU_LONG_NAME, tar.GNU_LONG_LINK})
-_WITHOUT_DATA = frozenset(
-    {tar.HARD_LINK, tar.SYMLINK, tar.CHARACTER_DEVICE, tar.BLOCK_DEVICE, tar.DIRECTORY, tar.FIFO}
-)
 _CONTROL_CHARACTER = re.compile(rb"[\x00-\x1f\x7f]")
 _EMPTY = hashlib.sha1(usedforsecurity=False).digest()
 
@@ -63,11 +59,6 @@ class ApkFile(NamedTuple):
     checksum: bytes | None
 
 
-class _Extra(NamedTuple):
-    owner: Owner
-    checksum: bytes | None
-
-
 def read_data(source: ByteSource, *, blob: Digest) -> Iterator[ApkFile]:
     """The files in the uncompressed tar ``source``, in its order; ``blob`` is its digest.
 
@@ -75,14 +66,14 @@ def read_data(source: ByteSource, *, blob: Digest) -> Iterator[ApkFile]:
     root or hold control characters (they would forge lines of apk's database), and
     ``IntegrityError`` for a file whose recorded checksum is another's.
     """
-    source = ReadAhead(source)  # headers, records and contents are read side by side
-    extras = _extras(source)
-    for path, entry in read_tar(source, blob=blob):
-        owner, recorded = _next(extras)
+    source = ReadAhead(source)  # headers and contents are read side by side
+    archive = TarReader(source, blob)
+    for path, entry in archive.members():
         if _CONTROL_CHARACTER.search(path):
             raise UnsafePath(
                 f"a file name holds control characters: {display(path)!r}", member=display(path)
             )
+        recorded = _recorded(archive.records)
         checksum = None if isinstance(entry, HardLink) else _checksum(entry, source)
         if recorded is not None and checksum is not None and recorded != checksum:
             raise IntegrityError(
@@ -90,9 +81,8 @@ def read_data(source: ByteSource, *, blob: Digest) -> Iterator[ApkFile]:
                 expected=f"sha1:{recorded.hex()}",
                 actual=f"sha1:{checksum.hex()}",
             )
+        owner = Owner(_text(archive.header[_USER]), _text(archive.header[_GROUP]))
         yield ApkFile(path, entry, owner, checksum)
-    if next(extras, None) is not None:
-        raise ArchiveError("its headers can be read in two ways")
 
 
 def _checksum(entry: Inode, source: ByteSource) -> bytes | None:
@@ -112,44 +102,16 @@ def _checksum(entry: Inode, source: ByteSource) -> bytes | None:
             return None
 
 
-def _next(extras: Iterator[_Extra]) -> _Extra:
-    found = next(extras, None)
-    if found is None:
-        raise ArchiveError("its headers can be read in two ways")
-    return found
+def _recorded(records: Mapping[bytes, bytes]) -> bytes | None:
+    """The checksum that stands in the header, if any does.  Raises ``ArchiveError``."""
+    # Only plain headers, as abuild writes them: another reader might see another size.
+    if not records.keys().isdisjoint(_AMBIGUOUS):
+        raise ArchiveError("a size outside of its header")
+    text = records.get(_CHECKSUM)
+    return _from_hex(text) if text else None
 
 
-def _extras(source: ByteSource) -> Iterator[_Extra]:
-    """What ``read_tar`` leaves out, member by member.
-
-    Only the plain headers that abuild writes are followed: where a size could be told in two
-    ways, two readers might disagree about what the next member is.
-    """
-    offset, checksum = 0, None
-    while offset < source.size_bytes:
-        block = source.read_at(offset, tar.BLOCK_BYTES)
-        if block == tar.ZERO_BLOCK:
-            return
-        header = tar.HEADER.unpack(block)
-        kind, size = header[_KIND], tar.number(header[_SIZE])
-        offset += tar.BLOCK_BYTES
-        if kind in _EXTENSIONS:
-            if kind in (tar.PAX, tar.PAX_GLOBAL):
-                records = parse_records(source.read_at(offset, size))
-                if not records.keys().isdisjoint(_AMBIGUOUS):
-                    raise ArchiveError("a size outside of its header", offset=offset)
-                checksum = _from_hex(records.get(_CHECKSUM))
-            offset += tar.padded(size)
-            continue
-        yield _Extra(Owner(_text(header[_USER]), _text(header[_GROUP])), checksum)
-        checksum = None
-        if kind not in _WITHOUT_DATA:
-            offset += tar.padded(size)
-
-
-def _from_hex(text: bytes | None) -> bytes | None:
-    if text is None:
-        return None
+def _from_hex(text: bytes) -> bytes:
     try:
         return bytes.fromhex(text.decode("ascii"))
     except ValueError as error:

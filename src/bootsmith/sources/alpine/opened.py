@@ -11,7 +11,7 @@ from bootsmith.model.streams import DerivedBlobStore
 from bootsmith.sources.alpine.package import ApkPackage
 from bootsmith.sources.alpine.unpacked import ChosenApk, UnpackedApk, admit_apk, unpack_apk
 
-_PARALLEL = 4  # decompressing and hashing let other threads run
+_PARALLEL = 2  # decompressing and hashing let others run, and reading headers lets none
 
 
 class OpenedApks:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from bootsmith.errors import ArchiveError, IntegrityError, UnsafePath
 from bootsmith.model.digest import Descriptor, Digest
-from bootsmith.model.streams import DerivedBlobStore, ahead
+from bootsmith.model.streams import DerivedBlobStore
 from bootsmith.sources.alpine.apk import Apk, Control, check_identity, open_apk
 from bootsmith.sources.alpine.data_tar import ApkFile, read_data
 from bootsmith.sources.alpine.description import described
@@ -22,8 +22,6 @@ FILE_KIND = "alpine-apk"
 
 DATA_KIND = "alpine-apk-data"
 """The kind under which the uncompressed data of a package is kept, by its file's digest."""
-
-_LARGE_BYTES = 4 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,10 +104,7 @@ def _data_blob(file: Digest, apk: Apk, store: DerivedBlobStore) -> Descriptor:
     known = store.derived(DATA_KIND, file)
     if known is not None:
         return known
-    source = store.open_blob(file)
-    data = apk.data_chunks(source)
-    # A build waits for its largest package, the kernel: that one is hashed beside.
-    blob = store.add_blob(ahead(data) if source.size_bytes >= _LARGE_BYTES else data)
+    blob = store.add_blob(apk.data_chunks(store.open_blob(file)))
     store.record_derived(DATA_KIND, file, blob)
     return blob
 
