@@ -26,13 +26,13 @@ _PARALLEL = 8
 
 
 class Connections:
-    """Open connections, by the proxy they go through; safe to use from several threads."""
+    """Open connections, by the host they lead to; safe to use from several threads."""
 
     def __init__(self, *, user_agent: str, timeout_s: float, least_pace: LeastPace) -> None:
         self._headers = {"User-Agent": user_agent}
         self._timeout = Timeout(connect=min(timeout_s, 15), read=timeout_s)
         self._least_pace = least_pace
-        self._pools: dict[str, urllib3.PoolManager] = {}
+        self._pools: dict[tuple[str, str], urllib3.PoolManager] = {}
         self._proxies = urllib.request.getproxies()
         self._lock = threading.Lock()
 
@@ -70,18 +70,23 @@ class Connections:
 
     def _pool(self, url: str) -> urllib3.PoolManager:
         parts = urllib.parse.urlsplit(url)
-        bypassed = urllib.request.proxy_bypass(parts.hostname or "")
-        proxy = "" if bypassed else self._proxies.get(parts.scheme, "")
+        place = parts.scheme, parts.hostname or ""
         with self._lock:
-            if proxy not in self._pools:
-                manager = (
-                    urllib3.ProxyManager(proxy, maxsize=_PARALLEL)
-                    if proxy
-                    else urllib3.PoolManager(maxsize=_PARALLEL)
-                )
-                refuse_slow_servers(manager, self._least_pace)
-                self._pools[proxy] = manager
-            return self._pools[proxy]
+            pool = self._pools.get(place)
+            if pool is None:
+                pool = self._pools[place] = self._new_pool(*place)
+            return pool
+
+    def _new_pool(self, scheme: str, host: str) -> urllib3.PoolManager:
+        # The user's list of hosts to be asked without a proxy is long to search: once a host.
+        proxy = "" if urllib.request.proxy_bypass(host) else self._proxies.get(scheme, "")
+        pool = (
+            urllib3.ProxyManager(proxy, maxsize=_PARALLEL)
+            if proxy
+            else urllib3.PoolManager(maxsize=_PARALLEL)
+        )
+        refuse_slow_servers(pool, self._least_pace)
+        return pool
 
 
 def _body(url: str, response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
