@@ -316,11 +316,17 @@ def follow(entries: Mapping[GuestPath, Entry], path: GuestPath) -> GuestPath | N
 
 
 def _check(entries: Mapping[GuestPath, Entry]) -> None:
+    if not isinstance(entries[ROOT], Directory):
+        raise ArchiveError("the root of a tree must be a directory", member="/")
+    checked = ROOT  # the directory of the entry before: siblings mostly stand together
     for path, entry in entries.items():
-        if path and not isinstance(entries.get(parent(path)), Directory):
-            raise ArchiveError(
-                f"{display(path)} stands in no directory of its tree", member=display(path)
-            )
+        directory = parent(path)
+        if directory != checked:
+            if not isinstance(entries.get(directory), Directory):
+                raise ArchiveError(
+                    f"{display(path)} stands in no directory of its tree", member=display(path)
+                )
+            checked = directory
         if isinstance(entry, HardLink) and isinstance(
             entries.get(entry.target, None), (HardLink, Directory, type(None))
         ):
@@ -328,8 +334,6 @@ def _check(entries: Mapping[GuestPath, Entry]) -> None:
                 f"{display(path)} is a hard link to {display(entry.target)}, which is no file",
                 member=display(path),
             )
-    if not isinstance(entries[ROOT], Directory):
-        raise ArchiveError("the root of a tree must be a directory", member="/")
 
 
 def _let_first_names_carry(entries: dict[GuestPath, Entry]) -> None:
