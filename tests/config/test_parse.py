@@ -9,7 +9,7 @@ import pytest
 
 from bootsmith.config.build_config import BuildConfig
 from bootsmith.config.idle_parts import idle_part_problems
-from bootsmith.config.parse import parse_config
+from bootsmith.config.parse import doubtful_problems, parse_config
 from bootsmith.config.preset_files import preset_names, preset_text
 from bootsmith.config.text import parse_text
 from bootsmith.config.unknown_keys import unknown_key_problems
@@ -66,6 +66,46 @@ def test_env_may_be_an_object_or_a_list() -> None:
     assert list(as_object.env) == ["A", "B"]
 
 
+NO_VALUE = '{}: A has no value, and is set to nothing (write "A=" if that is meant{})'
+TWICE = "{}: A is set twice, and this value counts (remove {})"
+LOOSE: list[tuple[dict[str, Any], dict[str, str], list[str]]] = [
+    ({"env": ["A"]}, {"A": ""}, [NO_VALUE.format("env[0]", "")]),
+    (
+        {"env": ["A=1", "B=", "A=2"]},
+        {"A": "2", "B": ""},
+        [TWICE.format("env[2]", "env[0]")],
+    ),
+    (
+        {"env": ["A=1", "A"]},
+        {"A": ""},
+        [NO_VALUE.format("env[1]", ""), TWICE.format("env[1]", "env[0]")],
+    ),
+    (
+        {"build": {"env": ["A"]}},
+        {},
+        [NO_VALUE.format("build.env[0]", ", or pass yours on with --build-env")],
+    ),
+]
+
+
+@pytest.mark.parametrize(("fields", "env", "told"), LOOSE)
+def test_a_list_of_variables_is_read_as_gondolin_reads_it_and_what_is_doubtful_is_told(
+    fields: dict[str, Any], env: dict[str, str], told: list[str]
+) -> None:
+    config = parse_config(fields, origin="x")
+    assert config.env == env
+    assert [str(problem) for problem in doubtful_problems(fields)] == told
+    with pytest.raises(ConfigError) as caught:
+        parse_config(fields, origin="x", strict=True)
+    assert [str(problem) for problem in caught.value.problems] == told
+
+
+def test_a_value_that_does_not_count_may_be_wrong_and_one_that_counts_may_not() -> None:
+    assert parse_config({"env": ["A=\0", "A=1"]}, origin="x").env == {"A": "1"}
+    with pytest.raises(ConfigError, match="NUL"):
+        parse_config({"env": ["A=1", "A=\0"]}, origin="x")
+
+
 def test_a_whole_number_may_have_a_point() -> None:
     assert parse_config({"rootfs": {"sizeMb": 40.0}}, origin="x").rootfs.size_mb == 40
 
@@ -88,8 +128,8 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
     ({"arch": "mips"}, "arch", "x86_64, aarch64"),
     ({"arch": 5}, "arch", "x86_64 or aarch64"),
     ({"distro": "debain"}, "distro", "did you mean debian?"),
-    ({"env": ["NOVALUE"]}, "env[0]", "NAME=value"),
-    ({"env": ["A=1", "A=2"]}, "env[1]", "twice"),
+    ({"env": ["A=1", 5]}, "env[1]", "NAME=value"),
+    ({"env": ["=1"]}, "env[0]", "not a name"),
     ({"env": {"1A": "x"}}, "env.1A", "1A"),
     ({"env": {"A": 1}}, "env.A", "in quotes"),
     ({"env": {"IFS": "/"}}, "env.IFS", "belongs to the shell"),

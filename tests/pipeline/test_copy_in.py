@@ -12,7 +12,7 @@ from bootsmith.pipeline.copy_in import copy_in, take_in
 from bootsmith.store.blobs import Store
 from bootsmith.tree.contents import read_content
 from bootsmith.tree.entry import Directory, InlineBytes, Metadata, RegularFile, Symlink
-from bootsmith.tree.file_tree import FileTree
+from bootsmith.tree.file_tree import FileTree, TreeBuilder
 
 EPOCH_S = 1_700_000_000
 FOLDER = Directory(Metadata(0o755))
@@ -81,6 +81,44 @@ def test_a_folder_is_merged(tmp_path: Path) -> None:
     assert content(tree, "usr/bin/deep/file", store) == b"x"
     assert isinstance(tree[guest_path("usr/bin/link")], Symlink)
     assert tree[guest_path("usr/bin")] == TREE[guest_path("usr/bin")]
+
+
+@pytest.mark.parametrize("leads", ["nowhere", "/etc/passwd", "../../../etc/shadow", "folder", "me"])
+@pytest.mark.parametrize(
+    ("target", "place"),
+    [("/opt/new/name", "opt/new/name"), ("/opt/", "opt/me"), ("/bin", "usr/bin/me")],
+)
+def test_a_link_is_copied_as_a_link_wherever_it_leads(
+    leads: str, target: str, place: str, tmp_path: Path
+) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "file").write_text("x")
+    (tmp_path / "me").symlink_to(leads)
+    tree, _ = copied(tmp_path / "me", target, tmp_path)
+    assert tree[guest_path(place)] == Symlink(
+        Metadata(0o777, mtime_ns=EPOCH_S * 10**9), leads.encode()
+    )
+    assert not [path for path in tree if path.endswith((b"file", b"shadow"))]
+
+
+def test_a_link_takes_the_place_of_a_link_and_does_not_lead_to_itself(tmp_path: Path) -> None:
+    (tmp_path / "python").symlink_to("python3")
+    tree = TreeBuilder(TREE)
+    tree.put(guest_path("usr/bin/python3"), TREE[guest_path("etc/passwd")])
+    tree.put(guest_path("usr/bin/python"), Symlink(Metadata(0o777), b"/usr/bin/python3"))
+    store = Store(tmp_path / "store")
+    layer = take_in(tmp_path / "python", store)
+    found = copy_in(tree.build(), layer, "/usr/bin/python", store, epoch_s=EPOCH_S)
+    assert found.resolve(guest_path("usr/bin/python")) == guest_path("usr/bin/python3")
+    assert isinstance(found[guest_path("usr/bin/python3")], RegularFile)
+
+
+def test_a_file_copied_below_a_copied_link_stays_in_the_image(tool: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").symlink_to("../../../../../../tmp/canary")
+    store = Store(tmp_path / "store")
+    tree = copy_in(TREE, take_in(tmp_path / "out", store), "/out", store, epoch_s=EPOCH_S)
+    tree = copy_in(tree, take_in(tool, store), "/out/tool", store, epoch_s=EPOCH_S)
+    assert [path for path in tree if path.endswith(b"/tool")] == [guest_path("out/tool")]
 
 
 @pytest.mark.parametrize("target", ["/etc/passwd/x", "/etc/passwd/x/y"])

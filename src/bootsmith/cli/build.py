@@ -70,7 +70,11 @@ if TYPE_CHECKING:
     "--test", "tests", multiple=True, metavar="COMMAND",
     help="Publish the image only if this command succeeds in it, booted.",
 )  # fmt: skip
-@click.option("--strict", is_flag=True, help="Fail on config keys that mean nothing.")
+@click.option(
+    "--strict",
+    is_flag=True,
+    help="Fail on keys that mean nothing, and whatever else of a config is doubtful.",
+)
 @click.option("--init-config", is_flag=True, help="Print a config to start from, and stop.")
 @click.option("--verify", "verify_path", type=click.Path(path_type=Path), metavar="FOLDER",
               help="Check an image instead of building one.")  # fmt: skip

@@ -108,7 +108,7 @@ class CopyConfig(Part):
     """A file or folder of this machine, and the place in the guest it is copied to."""
 
     src: HostPath
-    """The file or folder."""
+    """The file or folder; a link is copied as a link, wherever it leads."""
     dest: AbsolutePath
     """Where in the guest; a folder's contents are merged into it."""
 
@@ -199,7 +199,8 @@ class BuildConfig(Part):
     distro: Literal["alpine", "debian"] = "debian"
     """The distribution; left out, the one that has a part in the config, else Debian."""
     env: Environment = Field(default_factory=dict)
-    """Environment of every command in the guest: an object, or a list of `NAME=value`."""
+    """Environment of every command in the guest: an object, or a list of `NAME=value`, in which
+    the last of a name counts."""
     hostname: HostName = "bootsmith"
     """The guest's host name."""
     alpine: AlpineConfig = AlpineConfig.model_construct()

@@ -155,14 +155,16 @@ def _environment(value: object) -> object:
 def _assignments(
     items: list[object] | tuple[object, ...], wrong: list[tuple[str, str]]
 ) -> Mapping[str, tuple[str, object]]:
+    """As Gondolin has it: without ``=`` the value is empty, and of a name the last entry counts.
+
+    ``config.assignments`` tells of both.
+    """
     pairs: dict[str, tuple[str, object]] = {}
     for index, item in enumerate(items):
-        if not isinstance(item, str) or "=" not in item:
+        if not isinstance(item, str):
             wrong.append((f"[{index}]", f"{item!r} is not of the form NAME=value"))
             continue
         name, _, text = item.partition("=")
-        if name in pairs:
-            wrong.append((f"[{index}]", f"{name} is set twice"))
         pairs[name] = (f"[{index}]", text)
     return pairs
 

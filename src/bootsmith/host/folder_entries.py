@@ -25,14 +25,14 @@ class FolderEntry(NamedTuple):
     target: bytes
 
 
-def folder_entries(source: Path) -> Iterator[FolderEntry]:
+def folder_entries(source: Path, *, keep_link: bool = False) -> Iterator[FolderEntry]:
     """``source`` and, if it is a folder, all it holds, sorted; symlinks are not followed.
 
-    A symlink named itself is followed: the user means what it leads to.  Raises ``HostError``
-    for what cannot be read and for sockets.
+    A symlink named itself is followed, unless ``keep_link``: then it is itself what is meant,
+    wherever it leads.  Raises ``HostError`` for what cannot be read and for sockets.
     """
     try:
-        real = source.resolve(strict=True)
+        real = source if keep_link and source.is_symlink() else source.resolve(strict=True)
     except (OSError, RuntimeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "a loop of symbolic links"
         raise HostError(f"cannot read {source}: {reason}", hint="check the path") from error

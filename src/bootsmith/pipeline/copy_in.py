@@ -34,8 +34,8 @@ from bootsmith.tree.tar_writer import store_tar
 def take_in(source: Path, store: Store) -> Digest:
     """Keep ``source`` as a tar in the store and return its digest.
 
-    Modes and symlinks are kept; everything belongs to root, and times are left to the build.
-    A file named itself is the member with the empty path's name ``.``.
+    Modes and symlinks are kept, also where ``source`` is one itself; everything belongs to root,
+    and times are left to the build.  A file named itself is a member of its own name.
     """
     members = tuple(_members(source, store))
     descriptor, _ = store_tar(members, store=store)
@@ -46,7 +46,8 @@ def copy_in(tree: FileTree, layer: Digest, target: str, store: Store, *, epoch_s
     """``tree`` with what ``take_in`` kept placed at ``target``.
 
     A folder's contents are merged into the folder at ``target``.  A file becomes ``target``
-    itself, or goes into it under its own name when that is a folder or ends with a slash.
+    itself, or goes into it under its own name when that is a folder or ends with a slash; a
+    link takes the place of a link there, and a file that of what a link leads to, as with cp.
     Everything bears the time ``epoch_s``.
     """
     members = [
@@ -58,8 +59,8 @@ def copy_in(tree: FileTree, layer: Digest, target: str, store: Store, *, epoch_s
     if not isinstance(first.entry, Directory):
         if target.endswith("/") or _is_folder(tree, place):
             place = guest_path(place + b"/" + first.path)
-        elif (there := tree.resolve(place)) is not None:
-            place = there  # what a link there leads to is replaced, as cp does
+        elif (there := _written_through(tree, place, first.entry)) is not None:
+            place = there
         moved = [Member(place, first.entry)]
     else:
         require_folders(tree, (place,))
@@ -89,13 +90,18 @@ def require_folders(tree: FileTree, folders: Iterable[GuestPath]) -> None:
             )
 
 
+def _written_through(tree: FileTree, place: GuestPath, entry: Entry) -> GuestPath | None:
+    """What is replaced when ``place`` is a link; a link put there would lead to itself."""
+    return None if isinstance(entry, Symlink) else tree.resolve(place)
+
+
 def _is_folder(tree: FileTree, path: GuestPath) -> bool:
     resolved = tree.resolve(path)
     return resolved is not None and isinstance(tree.get(resolved), Directory)
 
 
 def _members(source: Path, store: Store) -> Iterator[Member]:
-    for found in folder_entries(source):
+    for found in folder_entries(source, keep_link=True):
         # A file named itself keeps its name, in case the target turns out to be a folder.
         alone = not found.relative and not stat.S_ISDIR(found.mode)
         path = guest_path(source.name) if alone else guest_path(found.relative)

@@ -11,10 +11,9 @@ from typing import Any
 
 from bootsmith.config.build_config import BuildConfig
 from bootsmith.config.idle_parts import idle_part_problems
-from bootsmith.config.parse import parse_config
+from bootsmith.config.parse import doubtful_problems, parse_config
 from bootsmith.config.preset_files import DEFAULT_PRESET, preset_text
 from bootsmith.config.text import parse_text
-from bootsmith.config.unknown_keys import unknown_key_problems
 from bootsmith.errors import ConfigError, HostError, Problem
 from bootsmith.host.clock import now_s
 from bootsmith.host.environment import environment, host_arch
@@ -125,7 +124,7 @@ def load_config(
         else:
             origin, fields = "the config", dict(config)
         loaded = parse_config(fields, origin=origin, strict=options.strict)
-        for problem in (*unknown_key_problems(fields), *idle_part_problems(fields, loaded)):
+        for problem in (*doubtful_problems(fields), *idle_part_problems(fields, loaded)):
             reporter.warning(f"{origin}: {problem}")
     if options.include:
         loaded = _with_packages(loaded, options.include)
