@@ -67,6 +67,12 @@ def real_repository() -> Path:
     return _data() / "main"
 
 
+def real_minirootfs() -> Path:
+    """The archive of a real minirootfs; without it the test is skipped."""
+    (archive,) = _data().glob("alpine-minirootfs-*.tar.gz")
+    return archive
+
+
 def real_universe(store: Store) -> Universe:
     return load_universe(
         [Repository(mirror=ALPINE, path=f"{BRANCH}/main")],
@@ -105,8 +111,7 @@ class RealApk:
         """Raises pytest's Skipped where there is no minirootfs or no root's rights."""
         if os.geteuid() != 0:
             pytest.skip("apk in a chroot needs to be run as root")
-        (archive,) = _data().glob("alpine-minirootfs-*.tar.gz")
-        with tarfile.open(archive) as tar:
+        with tarfile.open(real_minirootfs()) as tar:
             tar.extractall(folder, filter="fully_trusted")
         empty = folder / "empty"
         for name in _EMPTY_ROOT:
@@ -154,6 +159,24 @@ class RealApk:
         subprocess.run(["umount", root / "proc"], check=False, capture_output=True)
         assert done.returncode == 0, done.stdout + done.stderr
         return root
+
+    def begin_with_minirootfs(self) -> Path:
+        """The minirootfs once more, as a system to be upgraded: its root on the host."""
+        root = self.root / "installed"
+        with tarfile.open(real_minirootfs()) as tar:
+            tar.extractall(root, filter="fully_trusted")
+        return root
+
+    def put_in_place_anew(self, repositories: Sequence[str]) -> None:
+        """Bring the system that was begun to what ``repositories`` have, every package of it."""
+        named = f"--root /installed --no-scripts {_options(repositories)}"
+        said = self.says(
+            "/bin/sh", "-ec",
+            f"apk upgrade --available {named}\n"
+            f"apk fix --reinstall {named} $(apk info --quiet --root /installed {_options([])})",
+        )  # fmt: skip
+        subprocess.run(["umount", self.root / "installed/proc"], check=False, capture_output=True)
+        assert "Reinstalling busybox" in said, said
 
     def says(self, *argv: str) -> str:
         done = self._run(argv)

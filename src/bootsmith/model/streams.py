@@ -122,6 +122,16 @@ class BytesSink:
             self.data += chunk
 
 
+def bounded(data: Iterable[bytes], most_bytes: int, what: str) -> Iterator[bytes]:
+    """``data``.  Raises ``ArchiveError``, about ``what``, as soon as it is over ``most_bytes``."""
+    taken = 0
+    for chunk in data:
+        taken += len(chunk)
+        if taken > most_bytes:
+            raise ArchiveError(f"{what} is more than {most_bytes} bytes")
+        yield chunk
+
+
 def chunks(source: ByteSource, offset: int, size_bytes: int) -> Iterator[bytes]:
     """``size_bytes`` bytes of ``source`` from ``offset``, at most 1 MiB at a time.
 

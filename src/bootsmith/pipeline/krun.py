@@ -7,7 +7,7 @@ archive needs it; one that does not makes an image without.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import cached_property
 from typing import Any, Literal
 
@@ -23,7 +23,7 @@ from bootsmith.errors import (
 from bootsmith.host.files import iter_file
 from bootsmith.model.canonical_json import digest_of
 from bootsmith.model.digest import Descriptor, Digest, RemoteBlob
-from bootsmith.model.streams import BytesSource, chunks
+from bootsmith.model.streams import BytesSource, bounded, chunks
 from bootsmith.pipeline.request import BuildRequest
 from bootsmith.pipeline.workbench import Workbench
 from bootsmith.plan.lock import Lock, LockedPackage
@@ -169,7 +169,7 @@ class Krun:
                     yield chunk
 
             try:
-                return self._bench.store.add_blob(_bounded(arriving(), _ARCHIVE_MAX_BYTES, url))
+                return self._bench.store.add_blob(bounded(arriving(), _ARCHIVE_MAX_BYTES, url))
             finally:
                 report.transfer_ended()
 
@@ -188,7 +188,7 @@ class Krun:
         try:
             packed = inflated(iter_file(store.open_blob(archive)), ".gz")
             # For the same reason it is not worth a place in the store.
-            tar = BytesSource(b"".join(_bounded(packed, _UNPACKED_MAX_BYTES, name)))
+            tar = BytesSource(b"".join(bounded(packed, _UNPACKED_MAX_BYTES, name)))
             file = kernel_file(overlay(FileTree(), read_layer(tar, archive)), name)
             content = chunks(tar, file.content.offset, file.content.size_bytes)
             if file.is_source:
@@ -251,16 +251,6 @@ def krun_record(lock: Lock, config: BuildConfig) -> dict[str, Any]:
             "pinned": bool(config.krun.sha256),
         }
     }
-
-
-def _bounded(data: Iterable[bytes], most_bytes: int, what: str) -> Iterator[bytes]:
-    """``data``.  Raises ``ArchiveError`` as soon as it is more than ``most_bytes``."""
-    taken = 0
-    for chunk in data:
-        taken += len(chunk)
-        if taken > most_bytes:
-            raise ArchiveError(f"{what} is more than {most_bytes} bytes")
-        yield chunk
 
 
 def _key(url: str) -> Digest:

@@ -24,6 +24,11 @@ DESCRIPTOR_LINKS = {
 """Links to a process's own open files, with their targets."""
 
 
+def usual_devices() -> dict[str, tuple[bool, int, int]]:
+    """By path: whether each is a block device, and its two numbers."""
+    return {f"dev/{name}": (False, *numbers) for name, numbers in _NUMBERS.items()}
+
+
 def device_node(name: str, metadata: Metadata) -> Device:
     """The character device that is called ``/dev/name`` everywhere."""
     major, minor = _NUMBERS[name]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import tarfile
 from functools import partial
 from pathlib import Path
 
@@ -25,6 +27,7 @@ from bootsmith.tree.file_tree import FileTree
 from bootsmith.tree.layer import overlay
 from tests.support.apk_differences import differences, owners_in_place
 from tests.support.judges import unavailable
+from tests.support.minirootfs import opened
 from tests.support.real_alpine import RealApk, real_repository, real_universe, take_in
 
 WORLD = (
@@ -91,6 +94,36 @@ def test_the_images_own_apk_accepts_it(tmp_path: Path) -> None:
     # Sabotage: the audit does look.
     (root / "bin/busybox").write_bytes(b"changed")
     assert "bin/busybox" in apk.says("apk", "audit", "--system", *at_root)
+
+
+def test_over_a_minirootfs_that_was_changed(tmp_path: Path) -> None:
+    """What stays of it, and what lies beside, is what apk leaves when it upgrades it."""
+    apk, store = RealApk.unpack(tmp_path / "minirootfs"), Store(tmp_path / "store")
+    apk.offer_folder("real", real_repository())
+    root = apk.begin_with_minirootfs()
+    for path, text in {
+        "etc/motd": "mine\n", "etc/profile.d/README": "mine\n", "etc/modprobe.d/mine.conf": "x\n",
+        "usr/bin/scanelf": "changed\n", "srv/data": "x\n", "media/usb/data": "x\n",
+    }.items():  # fmt: skip
+        (root / path).write_text(text)
+    (root / "etc/modprobe.d/aliases.conf").unlink()
+    (root / "root").chmod(0o755)
+    (root / "media/usb").chmod(0o700)
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        tar.add(root, ".")
+    base = opened(buffer.getvalue(), store)
+    apk.put_in_place_anew(["/real"])
+    solution = solve(real_universe(store), base.world)
+    apks = OpenedApks(store).open(take_in(solution.packages, real_repository(), store))
+    laid = install(apks, blobs=store, base=base.tree, returned=base.returned, tags=solution.tags)
+    assert list(differences(root, finished(solution, laid, store), store)) == [
+        *(f"dev/{name}: only ours" for name in ("console", "null", "random", "urandom", "zero")),
+        "etc/apk/repositories: content",
+        "lib/apk/db/installed: content",  # apk tells twice what a package replaces
+        "lib/apk/db/scripts.tar: content",  # in another order
+        "lib/apk/exec: mode 700, not 755",
+    ]
 
 
 def test_with_scripts(tmp_path: Path) -> None:

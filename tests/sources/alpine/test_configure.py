@@ -10,8 +10,8 @@ from bootsmith.sources.alpine.configure import ENVIRONMENT, configuration
 from bootsmith.sources.alpine.install import install
 from bootsmith.sources.configuration import Configuration
 from bootsmith.store.blobs import Store
-from tests.sources.alpine.test_install import unpacked
 from tests.support.alpine_repository import Apk, Dir, apk
+from tests.support.minirootfs import unpacked
 
 HELLO = b"#!/bin/sh\necho hello\n"
 

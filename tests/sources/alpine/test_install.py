@@ -11,9 +11,6 @@ from bootsmith.model.guest_path import GuestPath, display, guest_path
 from bootsmith.sources.alpine.finish import finish
 from bootsmith.sources.alpine.install import Installation, install, prepared, settle_owners
 from bootsmith.sources.alpine.mirror import Repository
-from bootsmith.sources.alpine.opened import OpenedApks
-from bootsmith.sources.alpine.package import ApkPackage
-from bootsmith.sources.alpine.unpacked import UnpackedApk, admit_apk
 from bootsmith.sources.alpine.world import parse_world
 from bootsmith.store.blobs import Store
 from bootsmith.tree.contents import read_content
@@ -28,7 +25,7 @@ from bootsmith.tree.entry import (
 )
 from bootsmith.tree.file_tree import FileTree, TreeBuilder
 from tests.support.alpine_repository import Apk, Dir, File, Hard, Link, Node, apk
-from tests.support.real_alpine import chosen_apk
+from tests.support.minirootfs import unpacked
 
 PASSWD = b"root:x:0:0::/root:/bin/sh\ndaemon:x:2:2::/:/sbin/nologin\n"
 GROUP = b"root:x:0:\nwheel:x:10:\n"
@@ -37,17 +34,6 @@ GROUP = b"root:x:0:\nwheel:x:10:\n"
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
     return Store(tmp_path / "store")
-
-
-def unpacked(store: Store, *apks: Apk) -> tuple[UnpackedApk, ...]:
-    chosen = []
-    for one in apks:
-        text = "\n".join(f"{letter}:{value}" for letter, value in one.fields.items())
-        package = ApkPackage.from_paragraph(text, where="here")
-        file = store.add_blob([one.data]).digest
-        admit_apk(package, file, store=store)
-        chosen.append(chosen_apk(package, file))
-    return OpenedApks(store).open(chosen)
 
 
 def lay(store: Store, *apks: Apk, base: FileTree | None = None) -> Installation:

@@ -13,7 +13,7 @@ apk's rules, where they differ from those of other layers:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from bootsmith.errors import ArchiveError
@@ -51,8 +51,7 @@ _KEPT = b".keep_"  # placeholders of the packages' makers, never installed
 _PASSWD = guest_path("etc/passwd")
 _ROOT = Owner("root", "root")
 
-# What apk makes in an empty root before the first package comes.
-_FOLDERS = {
+FIRST_FOLDERS = {
     "tmp": 0o1777,
     "dev": 0o755,
     "etc": 0o755,
@@ -66,6 +65,8 @@ _FOLDERS = {
     "var/cache/apk": 0o755,
     "var/cache/misc": 0o755,
 }
+"""What apk makes in an empty root before the first package comes, with its mode."""
+
 _DEVICES = (
     ("null", 0o666),
     ("zero", 0o666),
@@ -88,31 +89,42 @@ def install(
     *,
     blobs: BlobSource,
     base: FileTree | None = None,
+    returned: Collection[GuestPath] = (),
     tags: Sequence[str | None] = (),
 ) -> Installation:
     """The files of ``apks``, in their order, on top of ``base`` (which no package owns).
 
-    ``tags`` are those of ``Solution.tags``.  Raises ``ArchiveError`` when two packages bring the
-    same file or cannot be laid out together, ``UnsafePath`` for a hostile one.
+    ``returned`` are directories of ``base`` that are only there for what they hold: a package
+    that has one makes it its own.  ``tags`` are those of ``Solution.tags``.  Raises
+    ``ArchiveError`` when two packages bring the same file or cannot be laid out together,
+    ``UnsafePath`` for a hostile one.
     """
-    laying = _Laying(prepared(base), blobs)
+    laying = _Laying(prepared(base, returned), blobs, returned=returned)
     for number, apk in enumerate(apks):
         laying.add(apk, tags[number] if tags else None)
     laid = laying.finish()
     return settle_owners(laid, laid.tree, blobs=blobs)
 
 
-def prepared(base: FileTree | None = None) -> FileTree:
-    """``base`` with the directories and devices that apk makes first, where there are none."""
+def prepared(base: FileTree | None = None, returned: Collection[GuestPath] = ()) -> FileTree:
+    """``base`` with the directories and devices that apk makes first, where there are none, and
+    as apk makes them where they are in ``returned``."""
     builder = TreeBuilder(base)
-    found: dict[str, Entry] = {path: Directory(Metadata(mode)) for path, mode in _FOLDERS.items()}
+    found: dict[str, Entry] = {
+        path: Directory(Metadata(mode)) for path, mode in FIRST_FOLDERS.items()
+    }
     for device, mode in _DEVICES:
         found[f"dev/{device}"] = device_node(device, Metadata(mode))
     for path, entry in found.items():
         place = builder.place(guest_path(path))
-        if place not in builder:
+        if place not in builder or (place in returned and isinstance(entry, Directory)):
             builder.put(place, entry)
     return builder.build()
+
+
+def is_protected(place: GuestPath) -> bool:
+    """Whether what is at ``place`` may be the user's, and is never replaced."""
+    return _PROTECTED in ancestors(place)
 
 
 def settle_owners(installation: Installation, tree: FileTree, *, blobs: BlobSource) -> Installation:
@@ -169,13 +181,17 @@ class _Package:
 
 
 class _Laying:
-    def __init__(self, base: FileTree, blobs: BlobSource) -> None:
+    def __init__(
+        self, base: FileTree, blobs: BlobSource, *, returned: Collection[GuestPath]
+    ) -> None:
         self._builder = TreeBuilder(base)
         self._blobs = blobs
-        self._there_before = set(base)
+        # What apk makes first is as apk makes it, whoever has it besides.
+        self._returned = set(returned).difference(map(guest_path, FIRST_FOLDERS))
+        self._there_before = set(base) - self._returned
         self._packages: list[tuple[_Package, bool, str | None]] = []
         self._owners: dict[GuestPath, _Package] = {}  # of files, by where they are
-        self._has_accounts = False
+        self._has_accounts = _PASSWD in base
 
     def add(self, apk: UnpackedApk, tag: str | None) -> None:
         package = _Package(apk)
@@ -222,8 +238,9 @@ class _Laying:
         package.add_folder(file.path, Access.of(directory.metadata, file.owner))
         place = self._builder.place(file.path)
         there = self._builder.get(place)
-        if there is None:
+        if there is None or place in self._returned:
             self._builder.put(place, directory)
+            self._returned.discard(place)
         elif not isinstance(there, Directory) and not self._leads_to_a_directory(place):
             raise _clash(package, file.path, "a directory, where there is a file")
 
@@ -280,11 +297,7 @@ class _Laying:
         return True
 
     def _is_the_users(self, place: GuestPath) -> bool:
-        return (
-            place in self._there_before
-            and place in self._builder
-            and _PROTECTED in ancestors(place)
-        )
+        return place in self._there_before and place in self._builder and is_protected(place)
 
     def _put_beside(self, package: _Package, file: ApkFile, place: GuestPath) -> None:
         if not self._is_same(self._builder.inode(place), file):
