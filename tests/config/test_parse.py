@@ -110,6 +110,13 @@ def test_a_whole_number_may_have_a_point() -> None:
     assert parse_config({"rootfs": {"sizeMb": 40.0}}, origin="x").rootfs.size_mb == 40
 
 
+def test_a_minirootfs_may_be_its_path_or_an_object() -> None:
+    as_text = parse_config({"alpine": {"minirootfs": "a.tar"}}, origin="x")
+    as_object = parse_config({"alpine": {"minirootfs": {"source": "a.tar"}}}, origin="x")
+    assert as_text == as_object
+    assert parse_config(as_text.as_json(), origin="x") == as_text
+
+
 def test_an_output_may_be_a_name_or_an_object() -> None:
     assert parse_config({"outputs": ["ext4"]}, origin="x") == parse_config(
         {"outputs": [{"format": "ext4"}]}, origin="x"
@@ -143,6 +150,34 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
     ({"alpine": {"rootfsPackages": "bash"}}, "alpine.rootfsPackages", 'write ["bash"]'),
     ({"alpine": {"repositories": ["../x"]}}, "alpine.repositories[0]", "edge/testing"),
     ({"alpine": {"kernelImage": "../vmlinuz"}}, "alpine.kernelImage", "in /boot"),
+    (
+        {"alpine": {"minirootfs": "https://example.org/a.tar.gz"}},
+        "alpine.minirootfs.sha256",
+        "nobody signs",
+    ),
+    (
+        {"alpine": {"minirootfs": {"source": "file:///a.tar"}}},
+        "alpine.minirootfs.sha256",
+        "must be given with an address",
+    ),
+    (
+        {"alpine": {"minirootfs": {"source": "https://a:b@c.org/x", "sha256": "0" * 64}}},
+        "alpine.minirootfs.source",
+        "password",
+    ),
+    (
+        {"alpine": {"minirootfs": "ftp://example.org/a.tar"}},
+        "alpine.minirootfs.source",
+        "neither a path nor",
+    ),
+    ({"alpine": {"minirootfs": ""}}, "alpine.minirootfs.source", "not a path"),
+    ({"alpine": {"minirootfs": {"sha256": "0" * 64}}}, "alpine.minirootfs.source", "must be given"),
+    (
+        {"alpine": {"minirootfs": {"source": "a.tar", "sha256": "A" * 64}}},
+        "alpine.minirootfs.sha256",
+        "64 hexadecimal digits",
+    ),
+    ({"alpine": {"minirootfs": 5}}, "alpine.minirootfs", "a path, or an object"),
     ({"alpine": {"krunfwVersion": "5"}}, "alpine.krunfwVersion", "v5.2.1"),
     ({"debian": {"suite": "../x y"}}, "debian.suite", "suite name"),
     ({"debian": {"updates": "yes"}}, "debian.updates", "write true without quotes"),
@@ -231,6 +266,9 @@ UNKNOWN: list[tuple[dict[str, Any], str]] = [
     ({"alpine": {"kernel_package": "x"}},
      "alpine.kernel_package: … (did you mean kernelPackage?)"),
     ({"rootfsPackages": []}, "rootfsPackages: … (did you mean alpine.rootfsPackages?)"),
+    ({"alpine": {"minirootfs": {"source": "a.tar", "sha265": "0"}}},
+     "alpine.minirootfs.sha265: … (did you mean sha256?)"),
+    ({"alpine": {"minirotfs": "a.tar"}}, "alpine.minirotfs: … (did you mean minirootfs?)"),
     ({"init": {"zzz": 1}},
      "init.zzz: … (the fields of init are rootfsInit, initramfsInit, rootfsInitExtra)"),
     ({"files": [{"path": "/a", "content": "", "$schema": ""}]},

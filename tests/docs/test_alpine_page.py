@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from bootsmith.config.parse import parse_config
 from tests.support.alpine_mirrors import KEY, generated_mirror
 from tests.support.debian_images import CHECKOUT
 from tests.support.judges import require
@@ -22,6 +23,13 @@ def block(language: str) -> str:
     found = re.search(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
     assert found is not None
     return found[1]
+
+
+def test_every_config_that_the_page_shows_is_one() -> None:
+    blocks = re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)
+    assert len(blocks) == 2
+    for found in blocks:
+        parse_config(json.loads(found), origin="the page", strict=True)
 
 
 @pytest.mark.network

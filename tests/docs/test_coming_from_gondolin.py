@@ -24,6 +24,7 @@ from tests.support.judges import require, unavailable
 PAGE = (CHECKOUT / "docs" / "coming-from-gondolin.md").read_text("utf-8")
 OURS = re.compile(
     r"(debian|kernel|krun|files|users|ssh|build|outputs|hostname)(\.|$)|alpine\.(repositories|keys)$"
+    r"|alpine\.minirootfs\."
     r"|rootfs\.(freeMb|profile)$|postBuild\.copy\."
 )
 

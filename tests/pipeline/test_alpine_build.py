@@ -204,6 +204,7 @@ def test_a_build_that_finds_nothing_changed_loads_nothing_to_build_with(built: B
     assert "Nothing has changed" in said
     assert "bootsmith.sources.alpine.solver" in loaded
     assert found_in(loaded, TO_BUILD_WITH) == []
+    assert found_in(loaded, ("bootsmith.pipeline.alpine_minirootfs",)) == []  # no config of these
     loaded, said = loaded_by(*build, "--offline", env=env)
     assert "Nothing has changed" in said
     assert found_in(loaded, ("urllib3", "http.client", "ssl")) == []

@@ -15,6 +15,7 @@ pytestmark = pytest.mark.slow
 
 WRONG: dict[str, dict[str, Any]] = {
     "alpine.keys[0]": {"alpine": {"keys": ["nowhere.rsa.pub"]}},
+    "alpine.minirootfs": {"alpine": {"minirootfs": "nowhere.tar.gz"}},
     "init.rootfsInit": {"init": {"rootfsInit": "nowhere"}},
     "sandboxfsPath": {"sandboxfsPath": "a-script"},
     "users[0].keys[0]": {"users": [{"name": "ann", "keys": ["./nowhere.pub"]}]},
@@ -47,6 +48,8 @@ def said_of(fields: dict[str, Any], folder: Path) -> str:
 
 def test_all_of_them_stand_in_one_report(tmp_path: Path) -> None:
     fields = {key: value for wrong in WRONG.values() for key, value in wrong.items()}
+    fields["alpine"] = {key: value for wrong in WRONG.values() for key, value in
+                        wrong.get("alpine", {}).items()}  # fmt: skip
     lines = said_of(fields, tmp_path).splitlines()
     assert lines[0] == "error: the config names what cannot be used"
     assert [line.partition(": ")[0].strip() for line in lines[1:]] == list(WRONG)

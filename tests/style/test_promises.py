@@ -72,6 +72,16 @@ PROMISES: dict[str, tuple[str, ...]] = {
         "pipeline/test_alpine_bad_input.py::test_a_hostile_package_ends_the_build",
         "pipeline/test_alpine_bad_input.py::test_an_init_that_is_a_link_is_replaced_in_the_image_alone",
     ),
+    "a root to begin with that is hostile": (
+        (
+            "sources/alpine/test_minirootfs.py::"
+            "test_a_hostile_archive_is_refused_and_nothing_is_written"
+        ),
+        "sources/alpine/test_minirootfs.py::test_a_root_that_is_wrong_or_lies_is_refused",
+        "sources/alpine/test_minirootfs.py::test_a_bomb_is_put_out_early",
+        "pipeline/test_alpine_minirootfs.py::test_a_hostile_one_ends_the_build_before_it_begins",
+        "pipeline/test_alpine_minirootfs.py::test_another_one_than_the_config_says_is_not_taken",
+    ),
     "commands inherit the host's environment": (
         "sandbox/test_isolation.py::test_the_environment_is_only_the_jobs",
         "sandbox/test_isolation.py::test_no_process_tells_the_hosts_environment",

@@ -3,9 +3,21 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal, TypeAlias
+from collections.abc import Mapping
+from typing import Annotated, Literal, Self, TypeAlias
 
-from bootsmith.config.fields import Flag, HostPath, Matches, MirrorAddress, Part
+from pydantic import BeforeValidator, WithJsonSchema, model_validator
+
+from bootsmith.config.fields import (
+    Flag,
+    HostPath,
+    ManyProblems,
+    Matches,
+    MirrorAddress,
+    Part,
+    PathOrAddress,
+    Sha256,
+)
 
 _SUITE = re.compile(r"[a-z0-9][a-z0-9./_-]*")
 _COMPONENT = re.compile(r"[a-z0-9][a-z0-9./-]*")
@@ -48,6 +60,38 @@ DEFAULT_ALPINE_PACKAGES = (
 )  # fmt: skip
 
 
+class MinirootfsConfig(Part):
+    """An archive of an Alpine root that the root file system begins as."""
+
+    source: PathOrAddress
+    """Its path or address."""
+    sha256: Sha256 | None = None
+    """What its bytes must be; an address needs it."""
+
+    @property
+    def is_address(self) -> bool:
+        """Whether it is fetched, and is no file that the config's author has at hand."""
+        return "://" in self.source
+
+    @model_validator(mode="after")
+    def _is_known(self) -> Self:
+        if self.is_address and self.sha256 is None:
+            message = (
+                "must be given with an address: nobody signs such an archive in a way that "
+                'bootsmith checks; write {"source": …, "sha256": …}'
+            )
+            raise ManyProblems([(".sha256", message)])
+        return self
+
+
+def _minirootfs(value: object) -> object:
+    if isinstance(value, str):
+        return {"source": value}
+    if value is None or isinstance(value, (Mapping, MinirootfsConfig)):
+        return value
+    raise ValueError("must be a path, or an object with source and sha256")
+
+
 class AlpineConfig(Part):
     """Where Alpine comes from and which of its packages are wanted."""
 
@@ -79,6 +123,29 @@ class AlpineConfig(Part):
     before it."""
     keys: tuple[HostPath, ...] = ()
     """Files with public keys (PEM, named as signatures name them) trusted beside Alpine's own."""
+    minirootfs: Annotated[
+        MinirootfsConfig | None,
+        BeforeValidator(_minirootfs),
+        WithJsonSchema(
+            {
+                "anyOf": [
+                    {"type": "string"},
+                    {
+                        "type": "object",
+                        "properties": {
+                            "source": {"type": "string"},
+                            "sha256": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
+                        },
+                        "required": ["source"],
+                        "additionalProperties": False,
+                    },
+                ]
+            }
+        ),
+    ] = None
+    """An archive of an Alpine root (`alpine-minirootfs-*.tar.gz`) that the root file system
+    begins as: its path, or an object with `source` (path or address) and `sha256`, which an
+    address needs."""
 
 
 class DebianConfig(Part):

@@ -201,6 +201,16 @@ def _host_path(value: str) -> str:
     return value
 
 
+def _path_or_address(value: str) -> str:
+    if "://" not in value:
+        return _host_path(value)
+    if _PASSWORD.search(value):
+        raise ValueError("an address must not hold a user or a password")
+    if not _MIRROR.fullmatch(value):
+        raise ValueError(f"{value!r} is neither a path nor an http, https or file address")
+    return value
+
+
 def _label(value: str) -> str:
     if len(encodable(value).encode()) > _LABEL_BYTES:
         raise ValueError(f"{value!r} is longer than the {_LABEL_BYTES} bytes ext4 has for it")
@@ -253,6 +263,7 @@ Sha256: TypeAlias = Annotated[
 ]
 HostName: TypeAlias = Annotated[str, Matches(_HOSTNAME, "a host name")]
 HostPath: TypeAlias = Annotated[str, AfterValidator(_host_path)]
+PathOrAddress: TypeAlias = Annotated[str, AfterValidator(_path_or_address)]
 Text: TypeAlias = Annotated[str, AfterValidator(encodable)]
 Label: TypeAlias = Annotated[str, AfterValidator(_label)]
 Flag: TypeAlias = Annotated[bool, Field(strict=True)]

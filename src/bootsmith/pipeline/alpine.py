@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property, partial
+from typing import TYPE_CHECKING
 
+from bootsmith.errors import ConfigError
 from bootsmith.model.digest import Descriptor, Digest, RemoteBlob
 from bootsmith.model.guest_command import GuestFile
 from bootsmith.model.guest_path import GuestPath, guest_path
@@ -33,6 +35,10 @@ from bootsmith.sources.alpine.world import parse_world
 from bootsmith.store.fetch import UnnamedBlob
 from bootsmith.tree.file_tree import FileTree
 
+if TYPE_CHECKING:
+    from bootsmith.pipeline.alpine_minirootfs import AlpineMinirootfs
+    from bootsmith.sources.alpine.minirootfs import BaseRoot
+
 
 class Alpine:
     """See ``Distribution``.
@@ -52,10 +58,25 @@ class Alpine:
     @property
     def resolution_digest(self) -> Digest:
         config = self._request.config
-        return resolution_digest(config.distro, self._request.arch, alpine_inputs(config))
+        inputs = alpine_inputs(config, self.minirootfs)
+        return resolution_digest(config.distro, self._request.arch, inputs)
 
-    def require_keys(self) -> None:
-        _ = self._keys  # reading tells
+    @property
+    def minirootfs(self) -> Digest | None:
+        return None if self._minirootfs is None else self._minirootfs.digest
+
+    def require_files(self) -> None:
+        errors: list[ConfigError] = []
+        for read in (lambda: self._keys, lambda: self.minirootfs):
+            try:
+                read()
+            except ConfigError as error:
+                errors.append(error)
+        if len(errors) == 1:
+            raise errors[0]
+        if errors:
+            problems = tuple(problem for error in errors for problem in error.problems)
+            raise ConfigError("files of alpine cannot be used", problems=problems)
 
     def resolve(self) -> Lock:
         mirror = self._mirrors.own
@@ -68,6 +89,7 @@ class Alpine:
             keyring=alpine_keyring(self._request.arch) | Keyring(self._keys),
             take_in=self._take_in,
             allow_unsigned=self._bench.allow_unsigned,
+            minirootfs=None if self._minirootfs is None else self._minirootfs.resolved,
         )
 
     def remote(self, package: LockedPackage) -> RemoteBlob:
@@ -79,9 +101,10 @@ class Alpine:
             distro="alpine",
             packages=tuple(package.digest for package in packages),
             sources=tuple(map(str, repositories(self._config))),
-            world=tuple(map(str, world(self._config))),
+            world=tuple(map(str, self._world)),
             keys=tuple(Digest.of(key) for _, key in sorted(self._keys.items())),
             hostname=self._request.config.hostname,
+            minirootfs=self.minirootfs,
         )
 
     def install(self, lock: Lock, executor: Executor, *, step_id: Digest) -> InstalledRoot:
@@ -92,7 +115,8 @@ class Alpine:
             epoch_s = max(apk.package.build_time for apk in apks)
         self._bench.reporter.stage("Configuring the packages")
         runner = self._runner(executor, epoch_s)
-        tree = self._installed(runner, lock.packages, apks, world(self._config), step_id=step_id)
+        base = None if self._minirootfs is None else self._minirootfs.root
+        tree = self._installed(runner, lock.packages, apks, self._world, step_id=step_id, base=base)
         return InstalledRoot(tree=tree, epoch_s=epoch_s)
 
     def initramfs(
@@ -130,6 +154,18 @@ class Alpine:
             )
         )
 
+    @cached_property
+    def _minirootfs(self) -> AlpineMinirootfs | None:
+        if self._config.minirootfs is None:
+            return None
+        from bootsmith.pipeline.alpine_minirootfs import AlpineMinirootfs  # few configs have one
+
+        return AlpineMinirootfs(self._config.minirootfs, self._request.arch, self._bench)
+
+    @property
+    def _world(self) -> tuple[Dependency, ...]:
+        return world(self._config, self._minirootfs.root.world if self._minirootfs else ())
+
     def _take_in(self, chosen: Sequence[ApkChoice]) -> Sequence[Descriptor]:
         store = self._bench.store
         missing = [one for one in chosen if known_apk(one.package, store=store) is None]
@@ -166,13 +202,20 @@ class Alpine:
         asked: Sequence[Dependency],
         *,
         step_id: Digest,
+        base: BaseRoot | None = None,
     ) -> FileTree:
         blobs = self._bench.store
         from bootsmith.sources.alpine.configure import configuration
         from bootsmith.sources.alpine.finish import finish
         from bootsmith.sources.alpine.install import install, settle_owners
 
-        laid = install(apks, blobs=blobs, tags=[one.tag for one in packages])
+        laid = install(
+            apks,
+            blobs=blobs,
+            base=None if base is None else base.tree,
+            returned=() if base is None else base.returned,
+            tags=[one.tag for one in packages],
+        )
         work = configuration(laid.packages)
         job = SandboxJob(commands=work.commands, files=work.files, hostname=runner.hostname)
         tree = runner.run(laid.tree, job, step_id=step_id)

@@ -7,9 +7,10 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bootsmith._version import __version__
+from bootsmith.config.build_config import BuildConfig
 from bootsmith.errors import ImageError
 from bootsmith.host.environment import own_sources_digest
 from bootsmith.host.files import FileSink
@@ -133,7 +134,7 @@ def _lock(request: BuildRequest, distribution: Distribution, krun: Krun, bench: 
         archive = krun.choose()
         lock = distribution.resolve().model_copy(update={"krun": archive})
     else:
-        check_lock(lock, distribution.resolution_digest)
+        check_lock(lock, distribution.resolution_digest, minirootfs=distribution.minirootfs)
         krun.check(lock)
     _tell_unsigned(lock, bench)
     return lock
@@ -290,9 +291,18 @@ def _manifest(
             "unsignedRepositories": list(lock.unsigned),
             "kernel": {"package": lock.kernel.name, "version": lock.kernel.version},
             **krun_record(lock, request.config),
+            **_minirootfs_record(lock, request.config),
             "packages": {package.name: package.version for package in lock.packages},
         },
     )
+
+
+def _minirootfs_record(lock: Lock, config: BuildConfig) -> dict[str, Any]:
+    """``pinned`` tells whether the config said what the archive is; nobody signs it."""
+    archive, named = lock.minirootfs, config.alpine.minirootfs
+    if archive is None or named is None:
+        return {}
+    return {"minirootfs": {"digest": str(archive.digest), "pinned": named.sha256 is not None}}
 
 
 def _builder() -> dict[str, str]:

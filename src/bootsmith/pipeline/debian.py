@@ -45,6 +45,7 @@ class Debian:
         self._config = request.config.debian
         self._mirrors = DebianMirrors(self._config, bench.mirrors)
         self.kernel_image: GuestPath | None = None
+        self.minirootfs: Digest | None = None
         self.title = f"Debian {self._config.suite}"
 
     @property
@@ -52,7 +53,7 @@ class Debian:
         config = self._request.config
         return resolution_digest(config.distro, self._request.arch, debian_inputs(config))
 
-    def require_keys(self) -> None:
+    def require_files(self) -> None:
         if self._request.lock is None:  # with one, no index is read that they sign
             _ = self._keys  # reading tells
 

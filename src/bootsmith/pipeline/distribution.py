@@ -42,8 +42,14 @@ class Distribution(Protocol):
         """A digest of what decides the lock."""
         ...
 
-    def require_keys(self) -> None:
-        """Raises ``ConfigError`` that names every key file of the config that cannot be used."""
+    @property
+    def minirootfs(self) -> Digest | None:
+        """The archive that the root file system begins as, if it is not an empty one."""
+        ...
+
+    def require_files(self) -> None:
+        """Raises ``ConfigError`` that names every file of its part of the config (keys, an
+        archive to begin with) that cannot be used."""
         ...
 
     def resolve(self) -> Lock:

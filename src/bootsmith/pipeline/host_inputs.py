@@ -45,7 +45,7 @@ def host_inputs(request: BuildRequest, distribution: Distribution, bench: Workbe
     """
     config, store, base = request.config, bench.store, bench.files
     errors: list[ConfigError] = []
-    _noted(errors, distribution.require_keys)
+    _noted(errors, distribution.require_files)
     guest = _noted(errors, partial(guest_files, request, store=store, base=base))
     logins = _noted(errors, partial(wanted_logins, config, base))
     copies = _noted(errors, partial(_copies, config, bench))

@@ -13,11 +13,18 @@ from typing import Protocol
 
 from bootsmith.config.build_config import BuildConfig
 from bootsmith.config.distributions import AlpineConfig
+from bootsmith.errors import ResolveError
 from bootsmith.model.arch import Arch
 from bootsmith.model.canonical_json import Json
-from bootsmith.model.digest import Descriptor
+from bootsmith.model.digest import Descriptor, Digest
 from bootsmith.model.streams import DerivedBlobStore
-from bootsmith.plan.lock import Lock, LockedPackage, LockedRepository, resolution_digest
+from bootsmith.plan.lock import (
+    Lock,
+    LockedArchive,
+    LockedPackage,
+    LockedRepository,
+    resolution_digest,
+)
 from bootsmith.sources.alpine.dependency import Dependency
 from bootsmith.sources.alpine.kernel import kernel_package
 from bootsmith.sources.alpine.mirror import Repository, branch_of, parse_repository
@@ -58,13 +65,23 @@ class TakeIn(Protocol):
         ...
 
 
-def alpine_inputs(config: BuildConfig) -> Json:
-    """The part of ``config`` that decides the lock; no mirror is in it."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Minirootfs:
+    """The archive that the root file system begins as, and the world in it."""
+
+    archive: Descriptor
+    world: tuple[Dependency, ...]
+
+
+def alpine_inputs(config: BuildConfig, minirootfs: Digest | None = None) -> Json:
+    """The part of ``config`` that decides the lock, with what its minirootfs is; no mirror is in
+    it."""
     return {
         "repositories": [str(one) for one in repositories(config.alpine)],
         "world": [str(one) for one in world(config.alpine)],
         "initramfs": sorted(config.alpine.initramfs_packages),
         "kernel": config.alpine.kernel_package,
+        **({"minirootfs": str(minirootfs)} if minirootfs else {}),
     }
 
 
@@ -77,11 +94,13 @@ def resolve_alpine(
     keyring: Keyring,
     take_in: TakeIn,
     allow_unsigned: bool,
+    minirootfs: Minirootfs | None = None,
 ) -> Lock:
     """Choose every input of ``config`` from what the mirrors offer now, and take it in.
 
-    ``fetchers`` are by ``Repository.mirror``.  Raises ``ResolveError`` with the chain of
-    requirements, ``FetchError`` and ``IntegrityError`` for indexes and packages.
+    ``fetchers`` are by ``Repository.mirror``, ``minirootfs`` is that of the config.  Raises
+    ``ResolveError`` with the chain of requirements, ``FetchError`` and ``IntegrityError`` for
+    indexes and packages.
     """
     alpine = config.alpine
     universe = load_universe(
@@ -92,7 +111,7 @@ def resolve_alpine(
         keyring=keyring,
         allow_unsigned=allow_unsigned,
     )
-    rootfs = _choose(universe, world(alpine))
+    rootfs = _choose_rootfs(universe, alpine, minirootfs)
     initramfs = _choose(universe, parse_world(alpine.initramfs_packages))
     kernel = _kernel(universe, rootfs, alpine.kernel_package)
     every = tuple({one.package: one for one in (*rootfs, *initramfs, kernel)}.values())
@@ -101,14 +120,16 @@ def resolve_alpine(
     def locked(chosen: Iterable[ApkChoice]) -> tuple[LockedPackage, ...]:
         return tuple(_locked(one, files[one.package]) for one in chosen)
 
+    inputs = alpine_inputs(config, None if minirootfs is None else minirootfs.archive.digest)
     return Lock(
-        config_digest=resolution_digest(config.distro, arch, alpine_inputs(config)),
+        config_digest=resolution_digest(config.distro, arch, inputs),
         arch=arch,
         distro=config.distro,
         repositories=tuple(_locked_repository(one) for one in universe.repositories),
         packages=locked(rootfs),
         kernel=locked([kernel])[0],
         initramfs=locked(initramfs),
+        minirootfs=None if minirootfs is None else _locked_archive(minirootfs.archive),
     )
 
 
@@ -122,15 +143,34 @@ def branch(alpine: AlpineConfig) -> str:
     return alpine.branch or branch_of(alpine.version)
 
 
-def world(alpine: AlpineConfig) -> tuple[Dependency, ...]:
+def world(alpine: AlpineConfig, minirootfs: Sequence[Dependency] = ()) -> tuple[Dependency, ...]:
     """What the root file system is asked to hold, as ``/etc/apk/world`` will say.
 
-    Of the base only what the user keeps out (``!apk-tools``) is missing.
+    Of the base, and of the world that the config's minirootfs has, only what the user speaks of
+    in other words is missing (``!apk-tools``).
     """
     asked = parse_world(alpine.rootfs_packages)
-    unwanted = {one.name for one in asked if one.is_conflict}
     named = {one.name for one in asked}
-    return parse_world((*(name for name in BASE if name not in unwanted | named), *map(str, asked)))
+    theirs = [one for one in minirootfs if one.name not in named]
+    named |= {one.name for one in theirs}
+    ours = (name for name in BASE if name not in named)
+    return parse_world((*ours, *map(str, theirs), *map(str, asked)))
+
+
+def _choose_rootfs(
+    universe: Universe, alpine: AlpineConfig, minirootfs: Minirootfs | None
+) -> tuple[ApkChoice, ...]:
+    if minirootfs is None:
+        return _choose(universe, world(alpine))
+    try:
+        return _choose(universe, world(alpine, minirootfs.world))
+    except ResolveError as error:
+        theirs = " ".join(map(str, minirootfs.world))
+        raise type(error)(
+            str(error).splitlines()[0],
+            causes=(*error.causes, f"the minirootfs asks for {theirs} (its etc/apk/world)"),
+            hint=error.hint,
+        ) from error
 
 
 def _choose(universe: Universe, wanted: Sequence[Dependency]) -> tuple[ApkChoice, ...]:
@@ -166,6 +206,10 @@ def _locked(chosen: ApkChoice, file: Descriptor) -> LockedPackage:
         size_bytes=file.size_bytes,
         tag=chosen.tag,
     )
+
+
+def _locked_archive(archive: Descriptor) -> LockedArchive:
+    return LockedArchive(digest=archive.digest, size_bytes=archive.size_bytes)
 
 
 def _locked_repository(one: OpenRepository) -> LockedRepository:

@@ -24,7 +24,8 @@ class InstallPackages:
 
     ``sources`` are the repositories that the package manager will know in the guest, ``world``
     what it will think was asked for, ``keys`` those it trusts besides the packages' own;
-    ``hostname`` is what scripts find the machine called.
+    ``hostname`` is what scripts find the machine called, and ``minirootfs`` the archive of the
+    tree that they are unpacked on top of, if it is not an empty one.
     """
 
     distro: str
@@ -33,6 +34,7 @@ class InstallPackages:
     world: tuple[str, ...] = ()
     keys: tuple[Digest, ...] = ()
     hostname: str = "localhost"
+    minirootfs: Digest | None = None
 
     def as_json(self) -> Json:
         return {
@@ -43,6 +45,7 @@ class InstallPackages:
             "world": self.world,
             "keys": [str(digest) for digest in self.keys],
             "hostname": self.hostname,
+            **({"minirootfs": str(self.minirootfs)} if self.minirootfs else {}),
         }
 
 

@@ -92,6 +92,13 @@ class LockedPackage(_Part):
         return Descriptor(digest=self.digest, size_bytes=self.size_bytes)
 
 
+class LockedArchive(_Part):
+    """A file that nobody publishes under a name of a mirror; the config says where it is."""
+
+    digest: _DigestField
+    size_bytes: Annotated[int, Field(ge=0)]
+
+
 class LockedRepository(_Part):
     """A repository that packages were chosen from: a suite of Debian, a repository of Alpine.
 
@@ -113,6 +120,7 @@ class Lock(_Part):
     The kernel's package stands apart: it is opened for what boots, and is often one of the
     packages too.  ``initramfs`` are packages for the initramfs.  ``krun`` is the archive with the
     kernel for libkrun, unless the build was to go without, or could not have one.
+    ``minirootfs`` is the archive that the root file system begins as, where the config names one.
     """
 
     version: Annotated[int, Field(ge=LOCK_VERSION, le=LOCK_VERSION)] = LOCK_VERSION
@@ -124,6 +132,7 @@ class Lock(_Part):
     kernel: LockedPackage
     initramfs: tuple[LockedPackage, ...] = ()
     krun: LockedPackage | Literal["unavailable"] | None = None
+    minirootfs: LockedArchive | None = None
 
     @property
     def krun_archive(self) -> LockedPackage | None:
@@ -152,13 +161,14 @@ def resolution_digest(distro: str, arch: Arch, inputs: Json) -> Digest:
     return digest_of({"arch": arch.value, "distro": distro, "inputs": inputs})
 
 
-def check_lock(lock: Lock, expected: Digest) -> None:
+def check_lock(lock: Lock, expected: Digest, *, minirootfs: Digest | None = None) -> None:
     """Raises ``ImageError`` when ``lock`` was made for something else than ``expected``, the
-    config's ``resolution_digest``."""
-    if lock.config_digest != expected:
+    config's ``resolution_digest``, or for another ``minirootfs``."""
+    locked = lock.minirootfs and lock.minirootfs.digest
+    if lock.config_digest != expected or locked != minirootfs:
         raise ImageError(
-            "the lock file was made for other packages, another suite or branch or another "
-            "architecture than the config asks for",
+            "the lock file was made for other packages, another suite or branch, another "
+            "minirootfs or another architecture than the config asks for",
             hint="build once without --locked to make a new one",
         )
 
