@@ -51,6 +51,19 @@ def test_an_unknown_key_warns_and_fails_when_that_is_wanted(tmp_path: Path) -> N
     assert b"OCI" not in strict.stderr
 
 
+def test_a_doubtful_variable_warns_and_fails_when_that_is_wanted(tmp_path: Path) -> None:
+    config = tmp_path / "my.json"
+    config.write_text(json.dumps({"env": ["A", "B=1", "B=2"], "oci": {"image": "debian:12"}}))
+    words = ("build", "--config", config, "--output", tmp_path / "image")
+    lenient, strict = bootsmith(*words), bootsmith(*words, "--strict")
+    for place in (b"env[0]: A has no value", b"env[2]: B is set twice"):
+        assert b"warning: %s: %s" % (bytes(config), place) in lenient.stderr.replace(b"\n", b" ")
+        assert place in strict.stderr
+    assert b"OCI images cannot be built from yet" in lenient.stderr
+    assert strict.returncode == 2
+    assert b"OCI" not in strict.stderr
+
+
 def test_a_variable_to_lend_must_be_there(tmp_path: Path) -> None:
     words = ("build", "--output", tmp_path / "image")
     done = bootsmith(*words, "--build-env", "NOT_SET_ANYWHERE", "--build-env", "TOKEN=secret1")

@@ -20,6 +20,8 @@ from bootsmith.host.namespaces import namespace_support
 from bootsmith.image.ext4 import Ext4Reader
 from bootsmith.model.digest import Digest
 from bootsmith.model.guest_path import display
+from bootsmith.sdk.image import Image
+from bootsmith.sdk.vm import VM
 from bootsmith.store.blobs import Store
 from bootsmith.tree.contents import read_content
 from bootsmith.tree.entry import RegularFile
@@ -28,7 +30,7 @@ from tests.support.alpine_repository import Apk, apk
 from tests.support.debian_images import bootsmith
 from tests.support.http_server import serve
 from tests.support.image_archives import file_member
-from tests.support.judges import unavailable
+from tests.support.judges import require, unavailable
 from tests.support.minirootfs import changed, packed, put, system
 from tests.support.real_alpine import real_minirootfs
 
@@ -180,6 +182,19 @@ def test_its_world_is_asked_for_too(built: Built) -> None:
     theirs = {"alpine-baselayout"} if built.mirror.alpine else {"hello", "alpine-baselayout"}
     assert theirs <= set(found["etc/apk/world"].decode().split())
     assert theirs <= set(found["opt/made/info"].decode().split())
+
+
+@pytest.mark.boot
+def test_it_boots_and_its_own_apk_is_content(built: Built) -> None:
+    require("qemu-system-x86_64")
+    with VM(Image.open(built.image)) as vm:
+        assert vm.exec("cat /etc/motd /etc/own.conf").stdout == "mine\nown\n"
+        installed = vm.exec("apk info 2>/dev/null | sort").stdout
+        assert installed == contents(built.image)["opt/made/info"].decode()
+        if built.mirror.alpine:  # the real packages
+            assert vm.exec("apk audit --system").stdout == ""
+            assert "etc/motd" in vm.exec("apk audit --backup").stdout
+            assert "OK: " in vm.exec("apk fix --simulate --no-network 2>/dev/null").stdout
 
 
 def test_nothing_is_done_twice(built: Built) -> None:
