@@ -56,6 +56,13 @@ def test_the_order_in_which_packages_are_installed_matters() -> None:
         replace(
             PLAN,
             steps=(
+                InstallPackages(distro="debian", packages=(A, B), minirootfs=A),
+                *PLAN.steps[1:],
+            ),
+        ),
+        replace(
+            PLAN,
+            steps=(
                 InstallPackages(distro="debian", packages=(A, B), sources=("x",)),
                 *PLAN.steps[1:],
             ),

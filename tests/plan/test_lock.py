@@ -10,7 +10,15 @@ import pytest
 from bootsmith.errors import ImageError
 from bootsmith.model.arch import Arch
 from bootsmith.model.digest import Digest
-from bootsmith.plan.lock import Lock, LockedPackage, LockedRepository, decode_lock, encode_lock
+from bootsmith.plan.lock import (
+    Lock,
+    LockedArchive,
+    LockedPackage,
+    LockedRepository,
+    check_lock,
+    decode_lock,
+    encode_lock,
+)
 
 PACKAGE = LockedPackage(
     name="hello", version="1.0", arch="all", mirror="debian", path="pool/h/hello_1.0_all.deb",
@@ -47,9 +55,10 @@ def test_what_became_of_libkruns_kernel_comes_back(krun: LockedPackage | str | N
     assert lock.krun_archive == (krun if krun is KRUN else None)
 
 
-def test_a_lock_from_before_there_was_one_is_good() -> None:
+@pytest.mark.parametrize("field", ["krun", "minirootfs"])
+def test_a_lock_from_before_there_was_one_is_good(field: str) -> None:
     fields = json.loads(encode_lock(LOCK))
-    del fields["krun"]
+    del fields[field]
     assert decode_lock(json.dumps(fields).encode(), origin="x") == LOCK
 
 
@@ -61,6 +70,36 @@ def test_a_spoilt_one_is_refused(krun: Any) -> None:
     fields = json.loads(encode_lock(LOCK)) | {"krun": krun}
     with pytest.raises(ImageError, match=r"not a lock file of this version: krun\."):
         decode_lock(json.dumps(fields).encode(), origin="x")
+
+
+BASE = LockedArchive(digest=Digest.of(b"base"), size_bytes=4)
+
+
+def test_what_the_root_begins_as_comes_back_and_is_no_file_of_a_mirror() -> None:
+    lock = LOCK.model_copy(update={"minirootfs": BASE})
+    assert decode_lock(encode_lock(lock), origin="x") == lock
+    assert lock.blobs() == LOCK.blobs()
+
+
+@pytest.mark.parametrize(
+    "spoilt", [{}, {"digest": "sha256:x", "sizeBytes": 4}, {"digest": str(BASE.digest)}, "x"]
+)
+def test_a_spoilt_one_of_these_is_refused(spoilt: object) -> None:
+    fields = json.loads(encode_lock(LOCK)) | {"minirootfs": spoilt}
+    with pytest.raises(ImageError, match=r"not a lock file of this version: minirootfs"):
+        decode_lock(json.dumps(fields).encode(), origin="x")
+
+
+@pytest.mark.parametrize(
+    ("locked", "wanted"), [(BASE, None), (None, BASE.digest), (BASE, Digest.of(b"other"))]
+)
+def test_a_lock_is_for_what_the_root_begins_as(
+    locked: LockedArchive | None, wanted: Digest | None
+) -> None:
+    lock = LOCK.model_copy(update={"minirootfs": locked})
+    check_lock(lock, LOCK.config_digest, minirootfs=locked.digest if locked else None)
+    with pytest.raises(ImageError, match="another minirootfs"):
+        check_lock(lock, LOCK.config_digest, minirootfs=wanted)
 
 
 def test_unsigned_are_told() -> None:

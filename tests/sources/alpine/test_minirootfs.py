@@ -287,6 +287,15 @@ def test_devices_that_every_root_has_may_be_there(store: Store) -> None:
     assert isinstance(tree[guest_path("dev/tty")], Device)
 
 
+def test_a_file_that_a_container_left_for_a_device_becomes_one(store: Store) -> None:
+    start = changed(
+        system(store, OLD, world=WORLD), lambda builder: put(builder, "dev/console", b"")
+    )
+    assert isinstance(start[guest_path("dev/console")], RegularFile)
+    tree = system(store, NEW, base=opened(packed(start, store), store))
+    assert tree[guest_path("dev/console")] == device_node("console", Metadata(0o600))
+
+
 def test_a_file_of_holes_is_not_read_to_its_end(store: Store) -> None:
     info = tarfile.TarInfo("etc/huge")
     info.pax_headers = {

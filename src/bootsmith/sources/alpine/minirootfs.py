@@ -176,22 +176,42 @@ def _without_packages(
         there = tree[here]
         if not isinstance(there, Directory):
             raise _lie(folder.path, "a directory", folder)
-        as_told = there.metadata[:3] == folder.metadata[:3]
-        owned[here] = owned.get(here, False) or as_told
-        for path, checksum in folder.files.items():
-            place = join(here, name(path))
-            entry = tree.inode(place) if place in tree else None
-            if isinstance(entry, Directory):
-                raise _lie(path, "a file", folder)
-            if place in builder and entry is not None and not _stays(place, entry, checksum, blobs):
+        owned[here] = owned.get(here, False) or there.metadata[:3] == folder.metadata[:3]
+        for place in _files_to_go(tree, folder, here, blobs):
+            if place in builder:  # not told twice
                 builder.remove(place)
+    _remove_marks(builder)
     for path in sorted(owned, key=lambda one: (-one.count(b"/"), one)):
         if path and owned[path] and not builder.children(path):
             builder.remove(path)
-    if tree.inode(ROOT).metadata[:3] == IMPLIED_DIRECTORY.metadata[:3]:
-        builder.change(ROOT, IMPLIED_DIRECTORY)  # no package's, and as in every system
-    returned = frozenset(path for path, as_told in owned.items() if as_told and path in builder)
+    returned = frozenset(path for path, as_made in owned.items() if as_made and path in builder)
     return builder.build(), returned
+
+
+def _files_to_go(
+    tree: FileTree, folder: OwnedFolder, here: GuestPath, blobs: BlobSource
+) -> Iterator[GuestPath]:
+    """The files of ``folder``, which lies ``here``, that are still what a package brought."""
+    for path, checksum in folder.files.items():
+        place = join(here, name(path))
+        if place not in tree:
+            continue
+        entry = tree.inode(place)
+        if isinstance(entry, Directory):
+            raise _lie(path, "a file", folder)
+        if not _stays(place, entry, checksum, blobs):
+            yield place
+
+
+def _remove_marks(builder: TreeBuilder) -> None:
+    """Take away what no package and nobody else made: files that a container's export has where
+    devices belong, and the time of the root."""
+    for device in map(guest_path, usual_devices()):
+        if isinstance(builder.get(device), RegularFile):
+            builder.remove(device)
+    root = builder.inode(ROOT)
+    if root is not None and root.metadata[:3] == IMPLIED_DIRECTORY.metadata[:3]:
+        builder.change(ROOT, IMPLIED_DIRECTORY)
 
 
 def _first_folders(tree: FileTree) -> Iterator[GuestPath]:
