@@ -54,6 +54,23 @@ def test_what_nobody_took_is_ended(folder: Path) -> None:
     head_start.close()
 
 
+def test_no_folder_is_left_that_was_not_there(folder: Path) -> None:
+    folder.rmdir()
+    head_start = HeadStart(folder / "cache" / "work")
+    head_start.begin()
+    head_start.close()
+    assert not folder.exists()
+
+
+def test_a_folder_that_is_used_meanwhile_stays(folder: Path) -> None:
+    head_start = HeadStart(folder / "cache" / "work")
+    head_start.begin()
+    (folder / "cache").mkdir(exist_ok=True)
+    (folder / "cache" / "blob").write_bytes(b"")
+    head_start.close()
+    assert list(folder.rglob("*")) == [folder / "cache", folder / "cache" / "blob"]
+
+
 def test_only_one_gets_it(folder: Path) -> None:
     head_start = HeadStart(folder)
     head_start.begin()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from bootsmith.host.files import host_error
@@ -54,6 +55,20 @@ def ensure_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise host_error(error, "create", folder) from error
+
+
+def missing_folders(folder: Path) -> list[Path]:
+    """``folder`` and those above it that are not there, the innermost first."""
+    return [one for one in (folder, *folder.parents) if not exists(one)]
+
+
+def remove_empty_folders(folders: Iterable[Path]) -> None:
+    """Remove ``folders``, innermost first, up to the first that holds anything."""
+    for folder in folders:
+        try:
+            folder.rmdir()
+        except OSError:
+            return  # somebody uses it meanwhile
 
 
 def remove_file(path: Path) -> None:

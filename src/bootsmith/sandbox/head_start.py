@@ -8,6 +8,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from bootsmith.errors import HostError
+from bootsmith.host.paths import missing_folders, remove_empty_folders
 
 # Loaded by those who start one: a build that finds nothing changed does not.
 if TYPE_CHECKING:
@@ -25,11 +26,13 @@ class HeadStart:
         self._work_folder = work_folder
         self._lock = Lock()
         self._begun: Future[SandboxProcess | None] | None = None
+        self._made: list[Path] = []
 
     def begin(self) -> None:
         """Begin, and return at once; a second call does nothing."""
         with self._lock:
             if self._begun is None:
+                self._made = missing_folders(self._work_folder)
                 worker = ThreadPoolExecutor(1, thread_name_prefix="sandbox")
                 self._begun = worker.submit(self._start)
                 worker.shutdown(wait=False)
@@ -41,10 +44,11 @@ class HeadStart:
         return self._waiting() or SandboxProcess(self._work_folder)
 
     def close(self) -> None:
-        """End the process that waits, if nobody took it."""
+        """End the process that waits, if nobody took it; then nothing is left of it."""
         process = self._waiting()
         if process is not None:
             process.close()
+            remove_empty_folders(self._made)
 
     def _waiting(self) -> SandboxProcess | None:
         with self._lock:
