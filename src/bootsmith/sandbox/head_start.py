@@ -59,9 +59,9 @@ class HeadStart:
         from bootsmith.host.namespaces import namespace_support
         from bootsmith.host.sandbox.process import SandboxProcess
 
-        if namespace_support().kind == "none":
-            return None
         try:
-            return SandboxProcess(self._work_folder)
-        except HostError:
-            return None  # who takes one is told: it is tried again
+            if namespace_support().kind != "none":
+                return SandboxProcess(self._work_folder)
+        except (HostError, OSError):  # told to who asks for one: it is tried again
+            return None
+        return None
