@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import io
+import os
+import sys
 
 import pytest
 from rich.console import Console
 
 from bootsmith.cli.screen import Screen
 from bootsmith.cli.terminal import TerminalReporter
+from tests.support.terminal_dialogue import TerminalDialogue
 
 
 def on_a_terminal() -> tuple[TerminalReporter, io.StringIO]:
@@ -61,6 +64,18 @@ def test_a_line_is_styled_and_stands_above_what_moves() -> None:
         watching.warning("late")
         watching.transferred(1000)
     assert "\x1b[33mwarning:\x1b[0m late\n" in written.getvalue()
+
+
+_WARN = "from bootsmith.cli.terminal import TerminalReporter; TerminalReporter().warning('late')"
+
+
+@pytest.mark.parametrize(("env", "said"), [({}, "\x1b[33mwarning:\x1b[0m late"),
+                                           ({"NO_COLOR": "1"}, "warning: late")])  # fmt: skip
+def test_who_wants_no_colours_gets_none(env: dict[str, str], said: str) -> None:
+    environment = {**os.environ, "NO_COLOR": "", **env}
+    with TerminalDialogue([sys.executable, "-c", _WARN], env=environment) as terminal:
+        assert terminal.wait() == 0
+        assert terminal.said.strip() == said
 
 
 def test_markup_in_a_message_is_shown_as_it_is() -> None:

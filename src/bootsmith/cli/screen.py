@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bootsmith.host.environment import environment
 from bootsmith.host.standard_streams import STDERR, is_terminal
 
 if TYPE_CHECKING:
@@ -24,7 +25,8 @@ class Screen:
 
     def __init__(self, console: Console | None = None) -> None:
         self.is_terminal = is_terminal(STDERR) if console is None else console.is_terminal
-        self._write: Callable[[str], None] = partial(click.echo, err=True)
+        color = False if environment().get("NO_COLOR") else None  # as rich has it
+        self._write: Callable[[str], None] = partial(click.echo, err=True, color=color)
         self._console: Console | None = None
         self._lock = Lock()
         if console is not None:
