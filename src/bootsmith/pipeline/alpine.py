@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
-from bootsmith.errors import ConfigError
 from bootsmith.model.digest import Descriptor, Digest, RemoteBlob
 from bootsmith.model.guest_command import GuestFile
 from bootsmith.model.guest_path import GuestPath, guest_path
 from bootsmith.pipeline.alpine_mirrors import AlpineMirrors
 from bootsmith.pipeline.distribution import InstalledRoot
 from bootsmith.pipeline.key_files import read_keys
+from bootsmith.pipeline.mistakes import Mistakes
 from bootsmith.pipeline.request import BuildRequest
 from bootsmith.pipeline.steps import StepRunner
 from bootsmith.pipeline.workbench import Workbench
@@ -66,17 +66,10 @@ class Alpine:
         return None if self._minirootfs is None else self._minirootfs.digest
 
     def require_files(self) -> None:
-        errors: list[ConfigError] = []
-        for read in (lambda: self._keys, lambda: self.minirootfs):
-            try:
-                read()
-            except ConfigError as error:
-                errors.append(error)
-        if len(errors) == 1:
-            raise errors[0]
-        if errors:
-            problems = tuple(problem for error in errors for problem in error.problems)
-            raise ConfigError("files of alpine cannot be used", problems=problems)
+        mistakes = Mistakes()
+        mistakes.noted(lambda: self._keys)
+        mistakes.noted(lambda: self.minirootfs)
+        mistakes.tell("files of alpine cannot be used")
 
     def resolve(self) -> Lock:
         mirror = self._mirrors.own

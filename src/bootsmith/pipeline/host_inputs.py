@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar
 
 from bootsmith.config.build_config import BuildConfig
 from bootsmith.errors import ConfigError, HostError, Problem
@@ -17,13 +15,12 @@ from bootsmith.pipeline.copy_in import take_in
 from bootsmith.pipeline.distribution import Distribution
 from bootsmith.pipeline.guest_programs import GuestFiles, guest_files
 from bootsmith.pipeline.logins import wanted_logins
+from bootsmith.pipeline.mistakes import Mistakes
 from bootsmith.pipeline.own_places import require_free_places
 from bootsmith.pipeline.request import BuildRequest
 from bootsmith.pipeline.workbench import Workbench
 from bootsmith.plan.build_plan import CopyIn, Login
 from bootsmith.tree.layer import read_layer
-
-_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,30 +41,18 @@ def host_inputs(request: BuildRequest, distribution: Distribution, bench: Workbe
     be.
     """
     config, store, base = request.config, bench.store, bench.files
-    errors: list[ConfigError] = []
-    _noted(errors, distribution.require_files)
-    guest = _noted(errors, partial(guest_files, request, store=store, base=base))
-    logins = _noted(errors, partial(wanted_logins, config, base))
-    copies = _noted(errors, partial(_copies, config, bench))
-    access = _noted(errors, partial(build_access, config, store=store, base=base))
-    if len(errors) == 1:
-        raise errors[0]
-    if errors:
-        problems = tuple(problem for error in errors for problem in error.problems)
-        raise ConfigError("the config names what cannot be used", problems=problems)
+    mistakes = Mistakes()
+    mistakes.noted(distribution.require_files)
+    guest = mistakes.noted(partial(guest_files, request, store=store, base=base))
+    logins = mistakes.noted(partial(wanted_logins, config, base))
+    copies = mistakes.noted(partial(_copies, config, bench))
+    access = mistakes.noted(partial(build_access, config, store=store, base=base))
+    mistakes.tell("the config names what cannot be used")
     assert guest is not None
     assert logins is not None
     assert copies is not None
     assert access is not None
     return HostInputs(guest=guest, logins=logins, copies=copies, access=access)
-
-
-def _noted(errors: list[ConfigError], read: Callable[[], _T]) -> _T | None:
-    try:
-        return read()
-    except ConfigError as error:
-        errors.append(error)
-        return None
 
 
 def _copies(config: BuildConfig, bench: Workbench) -> tuple[CopyIn, ...]:
