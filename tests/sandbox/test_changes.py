@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import pytest
 
+from bootsmith.errors import HostError
 from bootsmith.model.guest_path import guest_path
 from bootsmith.tree.entry import (
     Device,
@@ -245,6 +246,16 @@ def test_a_tree_that_lacks_everything_lacks_it_afterwards_too(any_sandbox: Sandb
     assert not {b"dev", b"proc", b"run", b"sys", b"tmp"} & set(tree)
     layer = any_sandbox.script("echo ${HOME} >/dev/null; ls /tmp /run", tree)
     assert layer.members == ()
+
+
+def test_a_tree_that_has_no_path_is_told_and_gone(any_sandbox: Sandbox) -> None:
+    """Longer than the kernel takes one (PATH_MAX); a shell gets there step by step."""
+    name = "n" * 250
+    deep = f"mkdir data; cd data; for i in {'. ' * 20}; do mkdir {name}; cd -P {name}; done"
+    with pytest.raises(HostError, match="changed cannot be read: File name too long") as told:
+        any_sandbox.script(deep)
+    assert len(str(told.value)) < 400
+    assert list(any_sandbox.folder.iterdir()) == []
 
 
 def test_the_next_tree_is_the_old_one_with_the_layer(any_sandbox: Sandbox) -> None:

@@ -112,10 +112,7 @@ def _follow(process: SandboxProcess, plan: Plan, job: SandboxJob, on_output: OnO
                 case CannotStart(command, code, reason):
                     raise cannot_start(job.commands[command], code, reason, hint=_EMULATORS)
                 case SetUpFailed(stage, _, reason):
-                    raise HostError(
-                        f"the sandbox cannot be set up: {stage}: {reason}",
-                        hint="see what `bootsmith doctor` says about namespaces",
-                    )
+                    raise _refused(stage, reason)
                 case Captured():
                     return message
     except TimeOut:
@@ -123,6 +120,15 @@ def _follow(process: SandboxProcess, plan: Plan, job: SandboxJob, on_output: OnO
         assert job.timeout_s is not None
         raise timed_out(job.commands[current], job.timeout_s, tail=lines.tail) from None
     raise HostError(f"the sandbox ended unexpectedly\n{process.complaint()}".rstrip())
+
+
+def _refused(stage: str, reason: str) -> HostError:
+    if stage == "capture":
+        return HostError(f"what the commands changed cannot be read: {reason}")
+    return HostError(
+        f"the sandbox cannot be set up: {stage}: {reason}",
+        hint="see what `bootsmith doctor` says about namespaces",
+    )
 
 
 def _resolver_files() -> Iterator[GuestFile]:

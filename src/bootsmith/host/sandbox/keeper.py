@@ -46,6 +46,7 @@ from bootsmith.host.sandbox.messages import (
 )
 from bootsmith.host.sandbox.removal import remove_tree
 
+_SHOWN_CHARACTERS = 200
 _SIOCSIFFLAGS = 0x8914  # <linux/sockios.h>
 _IFF_UP = 0x1  # <linux/if.h>
 _IFREQ = struct.Struct("16sh22x")  # struct ifreq: ifr_name, ifr_flags
@@ -208,11 +209,17 @@ class _Keeper:
         try:
             action()
         except OSError as error:
-            where = f": {os.fsdecode(error.filename)}" if error.filename else ""
+            where = f": {_shown(error.filename)}" if error.filename else ""
             reason = f"{error.strerror or error}{where}"
             send(self._channel, SetUpFailed(stage, error.errno or 0, reason))
             return False
         return True
+
+
+def _shown(path: str | bytes) -> str:
+    """``path``, cut short: one that is too long may be what is told of."""
+    text = os.fsdecode(path)
+    return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}…"
 
 
 def _close_all_but(kept: int) -> None:
