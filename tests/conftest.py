@@ -12,9 +12,11 @@ from hypothesis import settings
 from tests.support.debian_images import shared_image
 from tests.support.examples import QUICK_MOST
 
-# Under nohup and in some CI systems SIGHUP is ignored, which every program started from here would
-# inherit; the tests of signals mean an ordinary session.
-signal.signal(signal.SIGHUP, signal.SIG_DFL)
+# Under nohup, in the background of a script and in some CI systems these are ignored, which every
+# program started from here would inherit; the tests of signals mean an ordinary session.
+for _number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, signal.SIG_DFL)
 
 # What a build takes if it can be had is fetched from nobody, unless a test serves it.
 os.environ["BOOTSMITH_KRUNFW_MIRROR"] = "file:///dev/null/libkrunfw"

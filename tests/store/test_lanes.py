@@ -14,12 +14,12 @@ WORKED, WAITED = 0.09, 0.01  # of a tenth of a second
 
 
 def test_there_are_two_lanes_at_first() -> None:
-    with held(Lanes(), 8) as inside:
+    with held(Lanes(8), 8) as inside:
         assert inside() == 2
 
 
 def test_there_are_many_once_this_process_waited() -> None:
-    lanes = Lanes(clock(WORKED, WAITED))
+    lanes = Lanes(8, clock=clock(WORKED, WAITED))
     with held(lanes, 10) as inside:
         lanes.look()
         assert not lanes.are_many
@@ -29,14 +29,14 @@ def test_there_are_many_once_this_process_waited() -> None:
 
 
 def test_there_are_few_as_long_as_it_works() -> None:
-    lanes = Lanes(clock(WORKED, WORKED, WORKED))
+    lanes = Lanes(8, clock=clock(WORKED, WORKED, WORKED))
     for _ in range(3):
         lanes.look()
     assert not lanes.are_many
 
 
 def test_a_second_look_makes_no_more_of_them() -> None:
-    lanes = Lanes(clock(WAITED, WAITED))
+    lanes = Lanes(8, clock=clock(WAITED, WAITED))
     lanes.look()
     lanes.look()
     with held(lanes, 12) as inside:
@@ -47,7 +47,7 @@ def test_a_second_look_makes_no_more_of_them() -> None:
 
 def test_the_clock_of_this_machine() -> None:
     """A process that sleeps waits."""
-    lanes = Lanes()
+    lanes = Lanes(8)
     time.sleep(0.05)
     lanes.look()
     assert lanes.are_many

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from bootsmith.cli.machine_options import parse_seconds
-from bootsmith.errors import VMError
+from bootsmith.errors import BootsmithError, VMError
 from bootsmith.sdk.machines import stop_machine
 
 
@@ -23,11 +23,11 @@ def command(ids: tuple[str, ...], kill: bool, timeout_s: float) -> None:
     ID is the id of a machine, the beginning of it, or its name.  What a machine has written to
     its root file system is gone with it.
     """
-    failures: list[VMError] = []
+    failures: list[BootsmithError] = []
     for word in dict.fromkeys(ids):
         try:
             record = stop_machine(word, timeout_s=0 if kill else timeout_s)
-        except VMError as error:
+        except BootsmithError as error:
             failures.append(error)  # the others are stopped all the same
             continue
         if record.ending is not None:

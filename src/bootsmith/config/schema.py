@@ -15,6 +15,8 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 def config_schema() -> dict[str, Any]:
     """The schema of the file, in which unknown keys are mistakes, so that editors mark them."""
+    for part in every_part():
+        part.model_rebuild()  # no part has a checker until one is asked for (``fields.Part``)
     schema = BuildConfig.model_json_schema(by_alias=True, mode="validation")
     parts = {BuildConfig.__name__: schema, **schema["$defs"]}
     for part in every_part():

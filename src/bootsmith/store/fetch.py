@@ -90,7 +90,7 @@ class Fetcher:
         # The largest first, so that no large one is left alone at the end.
         missing.sort(key=lambda blob: (-blob.size_bytes, blob.key))
         try:
-            lanes = Lanes()
+            lanes = Lanes(_PARALLEL)
             with ThreadPoolExecutor(_PARALLEL) as workers:
                 begun = [workers.submit(self._fetch_one, blob, lanes) for blob in missing]
                 try:

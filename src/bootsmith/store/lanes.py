@@ -12,19 +12,19 @@ LOOK_S = 0.05
 """How long to wait before each look."""
 
 _FEW = 2
-_MANY = 8
 _AT_WORK = 0.6  # of the time
 
 
 class Lanes:
-    """A download holds a lane: there are few, until this process is seen to wait.
+    """A download holds a lane: there are two, until this process is seen to wait; then ``many``.
 
     From a server nearby, downloads wait for nothing but this machine, and more of them only
     stand in each other's way: a build takes a tenth longer with eight.  From far, what comes is
     mostly on its way, so then there are many.
     """
 
-    def __init__(self, clock: Callable[[], Moment] = moment) -> None:
+    def __init__(self, many: int, *, clock: Callable[[], Moment] = moment) -> None:
+        self._many = many
         self._free = Semaphore(_FEW)
         self._clock = clock
         self._looked = clock()
@@ -42,10 +42,13 @@ class Lanes:
         self._free.release()
 
     def look(self) -> None:
-        """Have many lanes from now on if this process waited since the last look."""
+        """Have many lanes from now on if this process waited since the last look.
+
+        For one thread: who waits for the downloads.
+        """
         then, now = self._looked, self._clock()
         self._looked = now
         worked_s = now.worked_s - then.worked_s
         if not self.are_many and worked_s < _AT_WORK * (now.at_s - then.at_s):
             self.are_many = True
-            self._free.release(_MANY - _FEW)
+            self._free.release(self._many - _FEW)

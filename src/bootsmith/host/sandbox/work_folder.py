@@ -29,8 +29,7 @@ class WorkFolder:
 
     def __init__(self, parent: Path) -> None:
         try:
-            parent.mkdir(parents=True, exist_ok=True)
-            fresh = Path(tempfile.mkdtemp(prefix=_UNLOCKED_PREFIX, dir=parent))
+            fresh = _new_folder(parent)
             self.lock = os.open(fresh, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             fcntl.flock(self.lock, fcntl.LOCK_EX)
             # Only now does it have a name that others look at.
@@ -60,6 +59,14 @@ class WorkFolder:
             remove_tree(self.path)
             os.close(self.lock)
             self.lock = -1
+
+
+def _new_folder(parent: Path) -> Path:
+    while True:
+        parent.mkdir(parents=True, exist_ok=True)
+        # A build that began a sandbox for nothing removes the empty ``parent`` at its end.
+        with contextlib.suppress(FileNotFoundError):
+            return Path(tempfile.mkdtemp(prefix=_UNLOCKED_PREFIX, dir=parent))
 
 
 def _is_left_over(path: Path) -> bool:
