@@ -34,7 +34,7 @@ _COMMANDS = {
     "stop": ("bootsmith.cli.stop", "Power machines off and forget them."),
     "verify": ("bootsmith.cli.verify", "Check an image against its manifest, all of it."),
 }
-_OBJECTS_BETWEEN_COLLECTIONS = 100_000
+_OBJECTS_BETWEEN_COLLECTIONS = 1_000_000
 _FAILED = 1
 _USAGE = 2
 _INTERRUPTED = 130

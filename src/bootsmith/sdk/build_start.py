@@ -1,7 +1,8 @@
 """The beginning of a build, before all that it builds with is loaded.
 
 Configs, indexes, trees and file systems are a quarter of a second of modules.  The processor
-beside ours finds out meanwhile what this machine can do, and starts a sandbox.
+beside ours reads our own sources meanwhile, of which every build wants the digest, finds out what
+this machine can do, and starts a sandbox.
 """
 
 from __future__ import annotations
@@ -9,8 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
+from bootsmith.host.environment import own_sources_digest
 from bootsmith.host.paths import exists
 from bootsmith.manifest.manifest import Manifest
 from bootsmith.model.reporter import Reporter
@@ -34,6 +37,7 @@ def start_build(
     """See ``sdk.building.build_image``."""
     options = options or BuildOptions()
     store = Store(options.cache_dir or cache_folder())
+    Thread(target=own_sources_digest, name="own sources", daemon=True).start()
     with closing(HeadStart(store.work)) as head_start:
         # Where there is an image already, nothing may have changed, and nothing be run.
         if options.executor != "vm" and not any(map(exists, (output, *elsewhere))):
