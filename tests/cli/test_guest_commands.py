@@ -55,6 +55,10 @@ def test_a_mistyped_option_is_told_before_the_command_that_seems_to_be_missing()
         ("--mount", "folder"),
         ("--mount", ":/work"),
         ("--mount", "./a:b"),
+        ("--mount", "./a:/b:or"),
+        ("--mount", "./a:/b:RO"),
+        ("--mount", "./a:/b:"),
+        ("--mount", "./a:/b:ro:ro"),
         ("--memory", "63"),
         ("--memory", "63M"),
         ("--memory", "2 G"),
@@ -94,12 +98,13 @@ def test_memory(word: str, mib: int) -> None:
 
 def test_values() -> None:
     options = options_of(
-        *("--mount", "./a:b:/guest/x", "--mount", "/src:/work:ro"),
+        *("--mount", "./a:b:/guest/x", "--mount", "/src:/work:ro", "--mount", "/src:/own:rw"),
         *("--rootfs-size", "4g", "--boot-timeout", "2.5", "--append", "quiet", "--no-network"),
     )
     assert options.mounts == (
         Share(host_folder=Path("./a:b"), guest_folder="/guest/x"),
         Share(host_folder=Path("/src"), guest_folder="/work", readonly=True),
+        Share(host_folder=Path("/src"), guest_folder="/own"),
     )
     assert (options.rootfs_size_bytes, options.boot_timeout_s) == (4 << 30, 2.5)
     assert (options.boot_args, options.network) == (("quiet",), False)

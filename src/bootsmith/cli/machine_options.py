@@ -52,10 +52,13 @@ def _memory_mib(text: str) -> int:
 
 def _mount(text: str) -> Share:
     """The guest's path is what begins with the last ``:/``."""
-    host, colon, guest = text.removesuffix(":ro").rpartition(":/")
+    host, colon, place = text.rpartition(":/")
     if not (host and colon):
         raise click.BadParameter(f"{text!r} is not HOST:GUEST, as in ./src:/work")
-    return Share(host_folder=Path(host), guest_folder=f"/{guest}", readonly=text.endswith(":ro"))
+    guest, *access = place.split(":")
+    if access not in ([], ["rw"], ["ro"]):
+        raise click.BadParameter(f"what follows the guest's folder in {text!r} can only be :ro")
+    return Share(host_folder=Path(host), guest_folder=f"/{guest}", readonly=access == ["ro"])
 
 
 _OPTIONS = (
