@@ -53,6 +53,7 @@ BAD: list[tuple[str, object, str]] = [
     ("mounts", ("./src:/work",), "mounts[0]: must be a Share, found './src:/work'"),
     ("mounts", (Share(host_folder="a", guest_folder="work"),), "mounts[0].guest_folder: "),
     ("mounts", (Share(host_folder="a", guest_folder="/"),), "cannot be shared at '/'"),
+    ("mounts", (Share(host_folder="a", guest_folder="/usr"),), "what the guest runs on"),
     ("mounts", (Share(host_folder="a", guest_folder="/a/../b"),), "absolute path"),
     ("mounts", (Share(host_folder="a", guest_folder="/a b"),), "without blanks"),
     ("mounts", (Share(host_folder="", guest_folder="/b"),), "mounts[0].host_folder: "),

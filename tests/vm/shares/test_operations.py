@@ -358,8 +358,22 @@ def test_places_that_cannot_be(place: str) -> None:
         share_path(place)
 
 
+@pytest.mark.parametrize(
+    "place",
+    ["/usr", "/bin/", "//lib64", "/etc/.", "/run", "/dev", "/dev/shm", "/proc/1", "/sys/fs"],
+)
+def test_no_share_hides_what_the_guest_runs_on(place: str) -> None:
+    with pytest.raises(VMError, match="would hide what the guest runs on"):
+        share_path(place)
+
+
 def test_places() -> None:
     assert share_path("/a//b/./c/") == ("a", "b", "c")
+
+
+@pytest.mark.parametrize("place", ["/usr/local/src", "/etc/mine", "/run/x", "/library", "/home"])
+def test_places_beside_and_below_the_guests_own(place: str) -> None:
+    assert share_path(place) == tuple(place.split("/")[1:])
 
 
 def test_a_folder_that_is_not_there(tmp_path: Path, work: Path) -> None:
