@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.support.debian_images import bootsmith
+from tests.support.debian_images import BOOTSMITH, bootsmith
 
 
 @pytest.mark.parametrize(
@@ -46,3 +47,26 @@ def test_without_any_image_one_is_told_how_to_make_it(
 @pytest.mark.parametrize("group", ["image", "guest"])
 def test_no_line_of_a_groups_help_is_cut_short(group: str) -> None:
     assert "..." not in bootsmith(group, "--help").stdout.decode().partition("Commands:")[2]
+
+
+FULL = Path("/dev/full")
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="needs /dev/full, where nothing can be written")
+@pytest.mark.parametrize("words", [("--help",), ("schema",), ("list",), ("exec", "--help")])
+def test_an_output_that_cannot_be_written_is_told_once(words: tuple[str, ...]) -> None:
+    with FULL.open("wb") as full:
+        done = subprocess.run(
+            [BOOTSMITH, *words], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert done.stderr == "error: cannot write the output: No space left on device\n"
+    assert done.returncode == 1
+
+
+def test_a_reader_that_has_gone_is_told_nothing() -> None:
+    words = ("sh", "-c", '"$1" schema; echo $? >&2', "sh", BOOTSMITH)
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
+        assert running.stdout is not None
+        running.stdout.close()
+        assert running.stderr is not None
+        assert running.stderr.read() == b"1\n"

@@ -15,7 +15,7 @@ import click
 from bootsmith._version import __version__
 from bootsmith.errors import BootsmithError, BootTimeout, ConfigError, StepFailed
 from bootsmith.host.signals import Terminated, end_in_order
-from bootsmith.host.standard_streams import occupy_closed
+from bootsmith.host.standard_streams import occupy_closed, tell_failed_output
 from bootsmith.model.plain_text import plain_text
 
 _COMMANDS = {
@@ -80,6 +80,7 @@ def bootsmith() -> None:
 def main() -> None:
     """Run the command line and exit: 0 done, 1 failed, 2 wrong usage, else the guest's own."""
     occupy_closed()
+    tell_failed_output()
     end_in_order()
     # Almost all that a command makes lives until it ends; to look for cycles every 700 objects
     # takes a tenth of a build's time.

@@ -6,10 +6,16 @@ ends meanwhile; a plain ``read(2)`` is simply given up.
 
 from __future__ import annotations
 
+import io
 import os
+import sys
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 from bootsmith.errors import HostError
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 STDIN, STDOUT, STDERR = 0, 1, 2
 _CHUNK_BYTES = 64 << 10
@@ -38,6 +44,37 @@ def occupy_closed() -> None:
             os.set_inheritable(taken, True)  # noqa: FBT003
 
 
+def tell_failed_output() -> None:
+    """From now on what is printed raises ``HostError`` when it cannot be written, and
+    ``BrokenPipeError`` when nobody reads any more."""
+    if sys.stdout is not None:
+        sys.stdout = io.TextIOWrapper(
+            io.BufferedWriter(_Output(STDOUT, "wb", closefd=False)),
+            encoding=sys.stdout.encoding,
+            errors=sys.stdout.errors,
+            line_buffering=bool(sys.stdout.line_buffering),
+        )
+
+
+class _Output(io.FileIO):
+    """Fails once: what Python still holds when the failure was told would fail again, in words of
+    the interpreter's, when the process ends."""
+
+    _has_failed = False
+
+    def write(self, data: ReadableBuffer, /) -> int | None:  # type: ignore[override]
+        if self._has_failed:
+            return memoryview(data).nbytes
+        try:
+            return super().write(data)
+        except BrokenPipeError:
+            self._has_failed = True
+            raise
+        except OSError as error:
+            self._has_failed = True
+            raise _unwritable(error) from error
+
+
 def read_chunks(descriptor: int) -> Iterator[bytes]:
     """What comes in, as it comes, up to its end."""
     while chunk := os.read(descriptor, _CHUNK_BYTES):
@@ -56,6 +93,10 @@ def writer(descriptor: int) -> Callable[[bytes], None]:
             except BrokenPipeError:
                 raise
             except OSError as error:
-                raise HostError(f"cannot write the output: {error.strerror}") from error
+                raise _unwritable(error) from error
 
     return write
+
+
+def _unwritable(error: OSError) -> HostError:
+    return HostError(f"cannot write the output: {error.strerror}")
