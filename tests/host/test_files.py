@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bootsmith.errors import ArchiveError, HostError
-from bootsmith.host.files import FileSink, FileSource, copy_sparse, sha256_of_file
+from bootsmith.host.files import FileSink, FileSource, copy_sparse, sha256_of_file, user_path
 from bootsmith.model.digest import Digest
 from bootsmith.model.streams import BytesSource
 
@@ -75,3 +75,16 @@ def test_a_sink_does_not_follow_a_planted_symlink(tmp_path: Path) -> None:
     with pytest.raises(HostError):
         FileSink(tmp_path / "out")
     assert victim.read_text() == "precious"
+
+
+def test_a_relative_path_in_a_folder_that_was_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    with pytest.raises(HostError, match="the current folder no longer exists"):
+        user_path("image")
+    assert user_path(tmp_path / "image") == tmp_path / "image"
+    assert user_path("image", base=tmp_path) == tmp_path / "image"

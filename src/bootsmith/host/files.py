@@ -208,7 +208,8 @@ def data_ranges(source: FileSource) -> Iterator[tuple[int, int]]:
 def user_path(text: str | Path, *, base: Path | None = None) -> Path:
     """The path a user means: ``~`` is a home, and a relative one is relative to ``base``.
 
-    Raises ``HostError`` for the home of nobody.
+    Raises ``HostError`` for the home of nobody, and for a relative one when the current folder
+    was removed.
     """
     try:
         path = Path(text).expanduser()
@@ -218,7 +219,19 @@ def user_path(text: str | Path, *, base: Path | None = None) -> Path:
         ) from error
     if "\0" in str(path):
         raise HostError(f"{str(path)!r} is not a path: it holds a NUL character")
-    return (base or Path.cwd()) / path
+    return path if path.is_absolute() else (base or current_folder()) / path
+
+
+def current_folder() -> Path:
+    """The folder relative paths are relative to.  Raises ``HostError`` when it was removed."""
+    try:
+        return Path.cwd()
+    except FileNotFoundError as error:
+        raise HostError(
+            "the current folder no longer exists", hint="change to one that does"
+        ) from error
+    except OSError as error:
+        raise host_error(error, "find", Path()) from error
 
 
 def require_writable(path: Path) -> None:

@@ -8,14 +8,6 @@ from pathlib import Path
 from bootsmith.host.files import host_error
 
 
-def current_folder() -> Path:
-    """The folder relative paths are relative to.  Raises ``HostError`` when it was removed."""
-    try:
-        return Path.cwd()
-    except OSError as error:
-        raise host_error(error, "find", Path()) from error
-
-
 def exists(path: Path) -> bool:
     """Whether anything is there, links followed; what cannot be asked about is not."""
     try:

@@ -17,9 +17,8 @@ from bootsmith.config.text import parse_text
 from bootsmith.errors import ConfigError, HostError, Problem
 from bootsmith.host.clock import now_s
 from bootsmith.host.environment import environment, host_arch
-from bootsmith.host.files import read_whole, user_path
+from bootsmith.host.files import current_folder, read_whole, user_path
 from bootsmith.host.http import HttpClient
-from bootsmith.host.paths import current_folder
 from bootsmith.manifest.manifest import Manifest
 from bootsmith.model.arch import Arch
 from bootsmith.model.reporter import Reporter
