@@ -119,6 +119,7 @@ def test_a_disk_does_not_shrink(debian_image: Path) -> None:
         VM(debian_image, options=VMOptions(rootfs_size_bytes=1 << 20)).start()
 
 
+@pytest.mark.filterwarnings("default:package scripts run in a virtual machine")
 def test_a_config_is_built_first_and_found_the_next_time(
     monkeypatch: pytest.MonkeyPatch, debian_image: Path
 ) -> None:

@@ -5,6 +5,8 @@ Rooms report; only ``cli/`` decides what a person sees.
 
 from __future__ import annotations
 
+import sys
+import warnings
 from typing import Protocol
 
 
@@ -56,3 +58,21 @@ class Silent:
 
     def transfer_ended(self) -> None:
         pass
+
+
+class PythonWarnings(Silent):
+    """For programs that chose no reporter: warnings are Python's ``UserWarning``, at the line
+    that called bootsmith, to be shown, hidden or raised as the program likes."""
+
+    def warning(self, text: str) -> None:
+        warnings.warn(text, UserWarning, stacklevel=_level_of_caller())
+
+
+def _level_of_caller() -> int:
+    """Whose line it is for the function that asks: 1 its own, and so on up to the first frame
+    that is not ours."""
+    package = __name__.partition(".")[0]
+    frame, level = sys._getframe(1), 1  # noqa: SLF001 - `inspect` is long to load
+    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] == package:
+        frame, level = frame.f_back, level + 1
+    return level

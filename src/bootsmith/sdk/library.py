@@ -23,7 +23,7 @@ from bootsmith.library.removal import Removal, Removed
 from bootsmith.library.selection import Selected, Selection
 from bootsmith.library.shelf import Shelf
 from bootsmith.model.arch import Arch
-from bootsmith.model.reporter import Reporter, Silent
+from bootsmith.model.reporter import PythonWarnings, Reporter
 from bootsmith.sdk.image import Image
 from bootsmith.sdk.settings import image_registry, image_store_folder
 
@@ -61,7 +61,7 @@ class Library:
     def __init__(self, root: str | Path | None = None, *, reporter: Reporter | None = None) -> None:
         self.root = user_path(root) if root is not None else image_store_folder()
         self._shelf = Shelf(self.root)
-        self._reporter = reporter or Silent()
+        self._reporter = reporter or PythonWarnings()
         self._intake = Intake(shelf=self._shelf, check=_problems)
         self._removal = Removal(shelf=self._shelf)
 

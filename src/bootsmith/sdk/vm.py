@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from bootsmith.errors import ConfigError, ImageError, VMError
 from bootsmith.host.files import require_writable, user_path
-from bootsmith.model.reporter import Reporter, Silent
+from bootsmith.model.reporter import PythonWarnings, Reporter, Silent
 from bootsmith.sdk.boot_files import BootFiles, files_by_name, files_of_image, selected_files
 from bootsmith.sdk.guest import Guest
 from bootsmith.sdk.image import Image
@@ -68,7 +68,7 @@ class VM(Guest):
         if kernel_path is None and rootfs_path is None:
             if initrd_path is not None or boot_args is not None:
                 raise ImageError("initrd_path and boot_args go with kernel_path and rootfs_path")
-            self.files = _files_of(image, self._reporter)
+            self.files = _files_of(image, reporter or PythonWarnings())
         elif image is not None or kernel_path is None or rootfs_path is None:
             raise ImageError("name either an image or both kernel_path and rootfs_path")
         elif boot_args is not None and not isinstance(boot_args, str):
