@@ -124,6 +124,13 @@ class Selection:
                 selector=selector,
                 hint="name a folder, a build id or an image that bootsmith image ls shows",
             )
+        if (path := _existing(selector)) is not None:  # only the library was to be looked at
+            return ImageNotFound(
+                f"{selector} is a {'folder' if is_folder(path) else 'file'}, and what is removed "
+                "are names and images of the library",
+                selector=selector,
+                hint="bootsmith image ls shows what there is",
+            )
         similar = similar_names(selector, {str(label.reference) for label in self.shelf.labels()})
         if similar:
             hint = f"did you mean {' or '.join(similar)}?"
