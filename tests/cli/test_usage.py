@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.debian_images import BOOTSMITH, bootsmith
+from tests.support.stored_images import write_small_image
 
 
 @pytest.mark.parametrize(
@@ -17,6 +18,11 @@ from tests.support.debian_images import BOOTSMITH, bootsmith
         (("frobnicate",), "there is no command 'frobnicate'"),
         (("exec", "--memroy", "1", "--", "true"), "no such option '--memroy'"),
         (("exec", "--memory", "20", "--", "true"), "'20' is less than 64 MiB"),
+        (("bash", "--", "true"), "bash takes no command; to run one: bootsmith exec -- true"),
+        (
+            ("bash", "-v", "some", "--", "ls", "a b"),
+            "bash takes no command; to run one: bootsmith exec -v some -- ls 'a b'",
+        ),
         (("stop",), "missing argument 'ID...'"),
         (("build", "my.json"), "'my.json' stands alone: did you mean --config my.json?"),
         (("build", "debian"), "'debian' stands alone: did you mean --preset debian?"),
@@ -70,3 +76,10 @@ def test_a_reader_that_has_gone_is_told_nothing() -> None:
         running.stdout.close()
         assert running.stderr is not None
         assert running.stderr.read() == b"1\n"
+
+
+def test_an_image_may_stand_behind_dashes(tmp_path: Path) -> None:
+    write_small_image(tmp_path / "-image")
+    done = bootsmith("bash", "--resume", "none", "--", "./-image", cwd=tmp_path)
+    assert "none" in done.stderr.decode()
+    assert "takes no command" not in done.stderr.decode()
