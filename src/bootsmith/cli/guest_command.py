@@ -20,10 +20,14 @@ from bootsmith.host.standard_streams import (
     read_chunks,
     writer,
 )
+from bootsmith.model.plain_text import plain_text
 from bootsmith.sdk.guest import Guest
 from bootsmith.sdk.vm_options import CommandResult
 from bootsmith.vm.execution import RunningCommand
 from bootsmith.vm.shell import LOGIN_SHELL
+
+_NOT_STARTED = 127  # the agent's exit status for a command that it could not start
+_LONGEST_PATH_BYTES = 4096 + 32  # with what the agent says around it
 
 
 class CommandAfterDashes(click.Command):
@@ -109,16 +113,21 @@ def run_streaming(
     vm: Guest, words: Sequence[str], *, env: dict[str, str], cwd: str | None
 ) -> CommandResult:
     """Run a command with this process's own streams; signals for us go to it."""
+    errors = _ErrorsOfCommand()
     with ForwardedSignals() as signals:
-        return vm.exec(
+        result = vm.exec(
             words,
             env=env,
             cwd=cwd,
             stdin=None if is_terminal(STDIN) else read_chunks(STDIN),
             on_stdout=writer(STDOUT),
-            on_stderr=writer(STDERR),
+            on_stderr=errors.pass_on,
             on_start=lambda running: signals.lead_to(_sender(running)),
         )
+    if cwd and result.exit_code == _NOT_STARTED and errors.are_of_agent_about(cwd):
+        hint = f"--cwd is a folder of the guest, and {plain_text(cwd)} cannot be entered there"
+        click.echo(click.style("hint: ", fg="cyan") + hint, err=True)
+    return result
 
 
 def run_on_this_terminal(
@@ -127,6 +136,27 @@ def run_on_this_terminal(
     """Hand this terminal to a command."""
     kind = environment().get("TERM")
     return vm.shell(words, env={"TERM": kind, **env} if kind else env, cwd=cwd)
+
+
+class _ErrorsOfCommand:
+    """What a command prints as errors, passed on; its beginning is remembered."""
+
+    def __init__(self) -> None:
+        self._write = writer(STDERR)
+        self._beginning = b""
+
+    def pass_on(self, data: bytes) -> None:
+        self._beginning += data[: _LONGEST_PATH_BYTES - len(self._beginning)]
+        self._write(data)
+
+    def are_of_agent_about(self, folder: str) -> bool:
+        """Whether the agent said that it could not go to ``folder``.
+
+        It has no other words for that than a command's own, so a command that says the same
+        and fails in the same way is taken for it.
+        """
+        said = f"sandboxd: {folder}: ".encode("utf-8", "surrogateescape")
+        return self._beginning.startswith(said)
 
 
 def has_terminal() -> bool:
