@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from bootsmith.errors import ArchiveError, ImageError, UnsafePath
+from bootsmith.errors import ArchiveError, HostError, ImageError, UnsafePath
 from bootsmith.image.compression import Compression, compressed
+from bootsmith.sdk.image import Image
 from bootsmith.sdk.library import Library
 from tests.support.image_archives import (
     archive,
@@ -183,6 +184,35 @@ def test_a_folder_comes_out_as_the_callers_own(
     with (out / "rootfs.ext4").open("r+b") as file:
         file.write(b"mine")
     library.open("tools").verify()
+
+
+def test_a_folder_that_is_there_stays_itself(
+    library: Library, tmp_path: Path, image: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library.take(image, tags=["tools"])
+    out = tmp_path / "out"
+    out.mkdir(0o700)
+    before = out.stat()
+    monkeypatch.chdir(out)
+    for _ in range(2):
+        library.export("tools", ".")
+        assert Path.cwd() == out
+        Image.open(".").verify()
+    assert (out.stat().st_ino, out.stat().st_mode) == (before.st_ino, before.st_mode)
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "rootfs.ext4"])
+def test_files_of_no_image_are_not_replaced(
+    library: Library, tmp_path: Path, image: Path, name: str
+) -> None:
+    library.take(image, tags=["tools"])
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / name).write_text("{}")
+    with pytest.raises(HostError, match=f"holds a {name}"):
+        library.export("tools", out)
+    assert [path.name for path in out.iterdir()] == [name]
+    assert (out / name).read_text() == "{}"
 
 
 def test_a_folder_of_links(library: Library, tmp_path: Path, image: Path) -> None:

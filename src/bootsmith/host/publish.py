@@ -1,8 +1,16 @@
 """Publish whole or not at all.
 
-A result is built in a staging place beside its target, so that the last step is a rename
-within one file system.  Whoever looks sees the old result or the new one.  A staging place
-left over by a killed process is removed by the next publication to the same target.
+A result is built in a staging place on its target's file system, so that what is left at the
+end are renames.  What a killed process left over is removed by the next publication to the
+same target.
+
+A folder that only we use (``exchange_folder``) is exchanged in one step: whoever looks sees
+the old result or the new one.  A folder of the user's (``publish_folder``) stays the folder it
+is, and our files are exchanged in it.  It may be where a shell stands or what a running machine
+mounts, a disk of its own may be mounted on it, and its mode, owner and access list are its
+owner's decision; no other folder put in its place has all that.  The price: for the moment of
+the renames the result is not there, which a missing manifest tells, and who is killed in that
+moment leaves none, which the next publication repairs.
 """
 
 from __future__ import annotations
@@ -12,7 +20,7 @@ import errno
 import os
 import shutil
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,6 +31,11 @@ from bootsmith.host.paths import ensure_folder, exists, is_folder
 
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2  # linux/fs.h
+
+HALF_PUBLISHED = ".bootsmith-publishing"
+"""A folder with this name in it is being published into, or whoever did so was killed."""
+
+_INNER_STAGING = ".bootsmith-staging"
 
 
 @contextmanager
@@ -44,27 +57,47 @@ def publish_file(target: Path, *, mode: int = 0o644) -> Iterator[FileSink]:
 
 
 @contextmanager
-def publish_folder(target: Path, *, ours: Collection[str]) -> Iterator[Path]:
-    """A staging folder that becomes ``target`` when the block ends without an exception.
+def publish_folder(target: Path, *, ours: Sequence[str]) -> Iterator[Path]:
+    """A staging folder whose files are in ``target`` when the block ends without an exception.
 
-    An older ``target`` is exchanged with it in one step.  Files in it that are not named in
-    ``ours`` belong to the user and stay.  Raises ``HostError`` when the place cannot be
-    written, before the block runs.
+    A ``target`` that exists keeps its identity, mode and owner, and every file that is not
+    named in ``ours``, whose last name is the manifest's.  Raises ``HostError`` when the place
+    cannot be written, before the block runs.
     """
-    with _telling("publish", target):
-        target = Path(os.path.abspath(target))  # noqa: PTH100 - resolve() would follow a symlink
-        if target.is_symlink():
-            target = Path(os.path.realpath(target, strict=True))
-    if not target.name:
-        raise HostError("an image cannot be published as the root folder", hint="name a folder")
-    staging = target.with_name(f".{target.name}.bootsmith-staging")
-    lock = target.with_name(f".{target.name}.bootsmith-lock")
-    ensure_folder(target.parent)
-    if exists(target) and not is_folder(target):
-        raise HostError(f"{target} is not a folder", hint="choose another --output")
-    with locked(lock):
+    target = _place(target)
+    beside = _staging_beside(target)
+    with _held(target):
+        with _telling("publish", target):
+            _undo_half(target, ours)
+            for left in (beside, target / _INNER_STAGING):
+                _remove_tree(left)
+        # On the file system of the target, which may be a disk mounted there.
+        staging = target / _INNER_STAGING if is_folder(target) else beside
         try:
             with _telling("publish", target):
+                _make_staging(staging)
+            yield staging
+            with _telling("publish", target):
+                _sync_files(staging)
+                if exists(target):
+                    _move_one_by_one(staging, target, ours)
+                else:
+                    staging.rename(target)
+                sync_folder(target.parent)
+        finally:
+            _undo_half(target, ours)
+            _remove_tree(staging)
+
+
+@contextmanager
+def exchange_folder(target: Path, *, ours: Sequence[str]) -> Iterator[Path]:
+    """As ``publish_folder``, for a folder that nobody but us uses: it is replaced in one step."""
+    target = _place(target)
+    staging = _staging_beside(target)
+    with _held(target):
+        try:
+            with _telling("publish", target):
+                _undo_half(target, ours)
                 _remove_tree(staging)
                 _make_staging(staging)
             yield staging
@@ -73,8 +106,8 @@ def publish_folder(target: Path, *, ours: Collection[str]) -> Iterator[Path]:
                 _put_in_place(staging, target, ours)
                 sync_folder(target.parent)
         finally:
+            _undo_half(target, ours)
             _remove_tree(staging)
-            lock.unlink(missing_ok=True)
 
 
 def remove_abandoned(folder: Path) -> None:
@@ -114,6 +147,34 @@ def sync_folder(folder: Path) -> None:
     _sync(folder)
 
 
+def _place(target: Path) -> Path:
+    """The folder that is to be published to, with the one above it made."""
+    with _telling("publish", target):
+        target = Path(os.path.abspath(target))  # noqa: PTH100 - resolve() would follow a symlink
+        if target.is_symlink():
+            target = Path(os.path.realpath(target, strict=True))
+    if not target.name:
+        raise HostError("an image cannot be published as the root folder", hint="name a folder")
+    ensure_folder(target.parent)
+    if exists(target) and not is_folder(target):
+        raise HostError(f"{target} is not a folder", hint="choose another --output")
+    return target
+
+
+def _staging_beside(target: Path) -> Path:
+    return target.with_name(f".{target.name}.bootsmith-staging")
+
+
+@contextmanager
+def _held(target: Path) -> Iterator[None]:
+    lock = target.with_name(f".{target.name}.bootsmith-lock")
+    with locked(lock):
+        try:
+            yield
+        finally:
+            lock.unlink(missing_ok=True)
+
+
 @contextmanager
 def _telling(verb: str, target: Path) -> Iterator[None]:
     try:
@@ -142,7 +203,7 @@ def _sync(path: Path) -> None:
         os.close(fd)
 
 
-def _put_in_place(staging: Path, target: Path, ours: Collection[str]) -> None:
+def _put_in_place(staging: Path, target: Path, ours: Sequence[str]) -> None:
     if not target.exists():
         staging.rename(target)
     elif _exchange(staging, target):
@@ -153,16 +214,40 @@ def _put_in_place(staging: Path, target: Path, ours: Collection[str]) -> None:
         _move_one_by_one(staging, target, ours)
 
 
-def _move_one_by_one(staging: Path, target: Path, ours: Collection[str]) -> None:
-    """For file systems that cannot exchange: ``ours`` in its order, the manifest last.
+def _move_one_by_one(staging: Path, target: Path, ours: Sequence[str]) -> None:
+    """Move the files in the order of ``ours``, the manifest last.
 
-    Without its manifest the folder is plainly unfinished while this runs.
+    The old manifest goes first: without one the folder is plainly unfinished while this runs.
+    Each order is put on the disk, so that a loss of power is no worse than a kill.
     """
-    for name in reversed(list(ours)):
-        (target / name).unlink(missing_ok=True)
-    for name in ours:
-        if (staging / name).exists():
-            (staging / name).rename(target / name)
+    half = target / HALF_PUBLISHED
+    *files, manifest = ours
+    staging.rename(half)
+    (target / manifest).unlink(missing_ok=True)
+    sync_folder(target)
+    for name in files:
+        _move(half / name, target / name)
+    sync_folder(target)
+    _move(half / manifest, target / manifest)
+    sync_folder(target)
+
+
+def _move(source: Path, target: Path) -> None:
+    if source.exists():
+        source.rename(target)
+    else:
+        target.unlink(missing_ok=True)
+
+
+def _undo_half(target: Path, ours: Sequence[str]) -> None:
+    """Remove what a publication has moved that did not come to its end."""
+    half = target / HALF_PUBLISHED
+    if not exists(half):
+        return
+    if not exists(target / ours[-1]):
+        for name in ours:
+            (target / name).unlink(missing_ok=True)
+    _remove_tree(half)
 
 
 def _exchange(first: Path, second: Path) -> bool:

@@ -17,7 +17,7 @@ from bootsmith.host.cloning import clone_file, is_read_only, link_file, make_rea
 from bootsmith.host.files import FileSink, is_plain_file, read_whole, sha256_of_file
 from bootsmith.host.links import names_in
 from bootsmith.host.paths import is_folder, remove_file
-from bootsmith.host.publish import publish_folder
+from bootsmith.host.publish import HALF_PUBLISHED, exchange_folder
 from bootsmith.library.image_files import file_names, read_manifest
 from bootsmith.library.reference import Reference
 from bootsmith.library.shelf import Shelf
@@ -126,8 +126,8 @@ class Intake:
         _require_files(source, manifest)
         here = self._digests()
         bring = clone_file if transfer is Transfer.COPY else link_file
-        ours = {*names_in(folder), *file_names(source, manifest)}
-        with publish_folder(folder, ours=sorted(ours, key=_manifest_last)) as staging:
+        ours = {*names_in(folder), *file_names(source, manifest)} - {HALF_PUBLISHED}
+        with exchange_folder(folder, ours=sorted(ours, key=_manifest_last)) as staging:
             for artifact in manifest.artifacts.values():
                 known = here.get(artifact.digest)
                 if known is not None and sha256_of_file(known) == artifact.digest:

@@ -15,6 +15,7 @@ from bootsmith.errors import ImageError
 from bootsmith.host.environment import own_sources_digest
 from bootsmith.host.files import FileSink
 from bootsmith.host.publish import publish_folder
+from bootsmith.manifest.image_place import require_image_place
 from bootsmith.manifest.manifest import (
     INITRAMFS_NAME,
     KERNEL_NAME,
@@ -67,6 +68,7 @@ def build(request: BuildRequest, bench: Workbench) -> Manifest:
     Raises the errors of every stage; ``request.output`` is then as it was.
     """
     report = bench.reporter
+    require_image_place(request.output, ARTIFACT_NAMES)
     distribution = distribution_of(request, bench)
     krun = Krun(request, bench)
     inputs = host_inputs(request, distribution, bench)

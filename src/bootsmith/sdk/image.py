@@ -70,19 +70,22 @@ class Image:
         options: BuildOptions | None = None,
         reporter: Reporter | None = None,
     ) -> Image:
-        """Build an image into the folder ``output``, which is replaced in one step.
+        """Build an image into the folder ``output``.
+
+        A folder that is there keeps its mode, its owner and whatever is not an image's.
 
         ``config`` is a ``BuildConfig``, its fields as a mapping, the path of a config file,
         or nothing for the default preset.  Raises ``ConfigError`` for a wrong config,
         ``ImageError`` when the image cannot be built, ``HostError`` when this machine lacks
-        something; ``output`` is then as it was.
+        something or ``output`` holds files of no image; ``output`` is then as it was.
         """
         from bootsmith.sdk.build_start import start_build  # whoever opens images builds none
 
+        folder = user_path(output)
         manifest = start_build(
-            config, output=user_path(output), options=options, reporter=reporter or Silent()
+            config, output=folder, options=options, reporter=reporter or Silent()
         )
-        return cls(user_path(output), manifest)
+        return cls(folder, manifest)
 
     @property
     def arch(self) -> Arch:
