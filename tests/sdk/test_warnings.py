@@ -10,6 +10,7 @@ import pytest
 from bootsmith.errors import ConfigError
 from bootsmith.model.reporter import Silent
 from bootsmith.sdk.build_options import BuildOptions
+from bootsmith.sdk.image import Image
 from bootsmith.sdk.library import Library
 from bootsmith.sdk.vm import VM
 
@@ -24,6 +25,15 @@ def test_a_misspelt_field_is_a_warning_at_the_line_that_builds(tmp_path: Path) -
         pytest.raises(ConfigError, match="cannot do"),
     ):
         Library(tmp_path).build(CONFIG, options=OPTIONS)
+    assert [one.filename for one in heard] == [__file__]
+
+
+def test_an_image_into_a_folder_warns_as_well(tmp_path: Path) -> None:
+    with (
+        pytest.warns(UserWarning, match="did you mean debian") as heard,
+        pytest.raises(ConfigError, match="cannot do"),
+    ):
+        Image.build(CONFIG, output=tmp_path / "image", options=OPTIONS)
     assert [one.filename for one in heard] == [__file__]
 
 

@@ -157,7 +157,7 @@ def _place(target: Path) -> Path:
         raise HostError("an image cannot be published as the root folder", hint="name a folder")
     ensure_folder(target.parent)
     if exists(target) and not is_folder(target):
-        raise HostError(f"{target} is not a folder", hint="choose another --output")
+        raise HostError(f"{target} is not a folder", hint="choose another place")
     return target
 
 

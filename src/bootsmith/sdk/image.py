@@ -18,7 +18,7 @@ from bootsmith.manifest.manifest import (
     decode_manifest,
 )
 from bootsmith.model.arch import Arch
-from bootsmith.model.reporter import Reporter, Silent
+from bootsmith.model.reporter import PythonWarnings, Reporter
 from bootsmith.sdk.settings import DEFAULT_OUTPUT, image_store_folder
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class Image:
 
         folder = user_path(output)
         manifest = start_build(
-            config, output=folder, options=options, reporter=reporter or Silent()
+            config, output=folder, options=options, reporter=reporter or PythonWarnings()
         )
         return cls(folder, manifest)
 
