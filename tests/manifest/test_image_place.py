@@ -57,3 +57,14 @@ def test_what_a_kill_left_may_be_repaired(tmp_path: Path) -> None:
     (tmp_path / "manifest.json").unlink()
     (tmp_path / HALF_PUBLISHED).mkdir()
     require_image_place(tmp_path, NAMES)
+
+
+@pytest.mark.parametrize("text", [None, "cut o", "{}"])
+def test_an_image_of_ours_whose_manifest_is_damaged(tmp_path: Path, text: str | None) -> None:
+    """What is told of it is to build it again, there."""
+    write_small_image(tmp_path)
+    (tmp_path / "bootsmith.lock.json").write_text("{}")
+    (tmp_path / "manifest.json").unlink()
+    if text is not None:
+        (tmp_path / "manifest.json").write_text(text)
+    require_image_place(tmp_path, NAMES)
