@@ -11,7 +11,7 @@ from bootsmith.image.ext4 import Ext4Options
 from bootsmith.model.arch import Arch
 from bootsmith.model.guest_path import guest_path
 from bootsmith.model.reporter import Silent
-from bootsmith.pipeline.artifacts import write_artifacts
+from bootsmith.pipeline.artifacts import ArtifactFiles
 from bootsmith.pipeline.boot_layer import boot_layer
 from bootsmith.pipeline.guest_layer import add_guest
 from bootsmith.pipeline.guest_programs import guest_files
@@ -42,16 +42,16 @@ def write_small_image(folder: Path, arch: Arch) -> Path:
     root = overlay(_root(debian.busybox), boot.modules)
     root = add_guest(root, guest, request, epoch_s=_EPOCH_S, reporter=Silent())
     folder.mkdir()
-    write_artifacts(
-        folder,
-        root=clamp_times(root, epoch_s=_EPOCH_S),
-        initramfs=boot.initramfs,
-        kernel=boot.kernel,
-        ext4=Ext4Options(
+    files = ArtifactFiles(folder, blobs=store)
+    files.write_kernel(boot.kernel)
+    files.write_initramfs(boot.initramfs)
+    files.write_rootfs(
+        clamp_times(root, epoch_s=_EPOCH_S),
+        Ext4Options(
             uuid=bytes(15) + b"\1", hash_seed=bytes(16), created_s=_EPOCH_S, free_bytes=32 << 20
         ),
-        blobs=store,
     )
+    files.finished()
     return folder
 
 

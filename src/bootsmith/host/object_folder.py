@@ -9,7 +9,6 @@ an fsync for that: a file cut short by a power loss no longer has the length it 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import shutil
 import threading
@@ -18,6 +17,7 @@ from pathlib import Path
 
 from bootsmith.errors import HostError, IntegrityError
 from bootsmith.host.files import FileSink, FileSource, host_error, sha256_of_file
+from bootsmith.host.hash_beside import HashBeside
 from bootsmith.host.paths import ensure_folder
 from bootsmith.model.digest import Descriptor, Digest
 
@@ -64,7 +64,7 @@ class ObjectFolder:
         Raises ``IntegrityError`` when it is not what ``expected`` says; nothing is kept then,
         nor when ``data`` raises.
         """
-        hasher = hashlib.sha256()
+        hasher = HashBeside()
         size_bytes = 0
         staging = self.staging_path()
         try:
@@ -73,7 +73,7 @@ class ObjectFolder:
                     hasher.update(chunk)
                     size_bytes += len(chunk)
                     sink.write(chunk)
-            found = Descriptor(digest=Digest.sha256(hasher.hexdigest()), size_bytes=size_bytes)
+            found = Descriptor(digest=hasher.digest(), size_bytes=size_bytes)
             if expected is not None:
                 check_descriptor(found, expected)
             self.adopt(staging, found)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 from bootsmith.host.files import host_error, iter_file_object
+from bootsmith.host.hash_beside import HashBeside
 from bootsmith.host.paths import ensure_folder
-from bootsmith.model.digest import Descriptor, Digest
+from bootsmith.model.digest import Descriptor
 
 
 class PartialFile:
@@ -22,7 +22,7 @@ class PartialFile:
         try:
             self._file = path.open("a+b")
             self._file.seek(0)
-            self._hasher = hashlib.sha256()
+            self._hasher = HashBeside()
             self.size_bytes = 0
             for chunk in iter_file_object(self._file):
                 self._hasher.update(chunk)
@@ -31,17 +31,17 @@ class PartialFile:
             raise host_error(error, "write", path) from error
 
     def append(self, data: bytes) -> None:
+        self._hasher.update(data)
         try:
             self._file.write(data)
         except OSError as error:
             raise host_error(error, "write", self.path) from error
-        self._hasher.update(data)
         self.size_bytes += len(data)
 
     def restart(self) -> None:
         """Forget everything."""
         self._file.truncate(0)
-        self._hasher = hashlib.sha256()
+        self._hasher = HashBeside()
         self.size_bytes = 0
 
     def close(self) -> None:
@@ -51,9 +51,7 @@ class PartialFile:
             raise host_error(error, "write", self.path) from error
 
     def descriptor(self) -> Descriptor:
-        return Descriptor(
-            digest=Digest.sha256(self._hasher.hexdigest()), size_bytes=self.size_bytes
-        )
+        return Descriptor(digest=self._hasher.digest(), size_bytes=self.size_bytes)
 
     def remove(self) -> None:
         self.path.unlink(missing_ok=True)

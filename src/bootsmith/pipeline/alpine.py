@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
@@ -100,12 +100,20 @@ class Alpine:
             minirootfs=self.minirootfs,
         )
 
-    def install(self, lock: Lock, executor: Executor, *, step_id: Digest) -> InstalledRoot:
+    def install(
+        self,
+        lock: Lock,
+        executor: Executor,
+        *,
+        step_id: Digest,
+        on_dated: Callable[[int], object],
+    ) -> InstalledRoot:
         self._bench.reporter.stage(f"Unpacking {len(lock.packages)} packages")
         apks = self._unpack(lock.packages)
         epoch_s = self._request.source_date_epoch
         if epoch_s is None:
             epoch_s = max(apk.package.build_time for apk in apks)
+        on_dated(epoch_s)
         self._bench.reporter.stage("Configuring the packages")
         runner = self._runner(executor, epoch_s)
         base = None if self._minirootfs is None else self._minirootfs.root

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from bootsmith.config.build_config import RootfsConfig
@@ -29,53 +29,65 @@ from bootsmith.tree.file_tree import FileTree
 _MIB = 1 << 20
 
 
-def write_artifacts(
-    folder: Path,
-    *,
-    root: FileTree,
-    initramfs: FileTree,
-    kernel: Content,
-    krun_kernel: Content | None = None,
-    ext4: Ext4Options,
-    blobs: BlobSource,
-) -> dict[str, Artifact]:
-    """Write kernel, initramfs and root file system into ``folder``, by their manifest keys.
+class ArtifactFiles:
+    """The files of one image, written into ``folder`` in any order, from any thread.
 
-    With ``krun_kernel`` also that, and the empty file that stands for its initramfs.
-    Raises ``ImageFull`` when the root file system has a fixed size that is too small.
+    Publishing wants them on the disk, and the manifest their digests: both come about while
+    others are written.
     """
-    writers: dict[str, tuple[str, Callable[[ByteSink], object]]] = {
-        "rootfs": (ROOTFS_NAME, lambda sink: write_ext4(root, ext4, blobs, sink)),
-        "kernel": (KERNEL_NAME, lambda sink: write_content(kernel, blobs=blobs, sink=sink)),
-        "initramfs": (
-            INITRAMFS_NAME,
-            lambda sink: write_initramfs(initramfs, blobs=blobs, sink=sink),
-        ),
-    }
-    if krun_kernel is not None:
-        writers["krunKernel"] = (
-            KRUN_KERNEL_NAME,
-            lambda sink: write_content(krun_kernel, blobs=blobs, sink=sink),
+
+    def __init__(self, folder: Path, *, blobs: BlobSource) -> None:
+        self._folder = folder
+        self._blobs = blobs
+        self._beside = ThreadPoolExecutor(1, thread_name_prefix="sync")
+        self._written: dict[str, tuple[HashingSink, Future[None]]] = {}
+
+    def write_kernel(self, kernel: Content) -> None:
+        self._write(
+            "kernel",
+            KERNEL_NAME,
+            lambda sink: write_content(kernel, blobs=self._blobs, sink=sink),
         )
-        writers["krunInitrd"] = (KRUN_INITRD_NAME, lambda sink: None)
-    written, synced = {}, []
-    with ThreadPoolExecutor(1, thread_name_prefix="sync") as beside:
-        for key, (name, write) in writers.items():
-            with HashingSink(folder / name) as sink:
-                write(sink)
-            written[key] = (name, sink)
-            # Publishing wants it on the disk; that and its digest come about while others are
-            # written.
-            synced.append(beside.submit(sync_file, folder / name))
-        artifacts = {
-            key: Artifact(name=name, digest=sink.digest(), size_bytes=sink.position)
-            for key in ASSET_KEYS
-            if key in written
-            for name, sink in (written[key],)
-        }
-        for one in synced:
-            one.result()
-    return artifacts
+
+    def write_initramfs(self, tree: FileTree) -> None:
+        self._write(
+            "initramfs",
+            INITRAMFS_NAME,
+            lambda sink: write_initramfs(tree, blobs=self._blobs, sink=sink),
+        )
+
+    def write_rootfs(self, tree: FileTree, options: Ext4Options) -> None:
+        """Raises ``ImageFull`` when the root file system has a fixed size that is too small."""
+        self._write(
+            "rootfs", ROOTFS_NAME, lambda sink: write_ext4(tree, options, self._blobs, sink)
+        )
+
+    def write_krun(self, kernel: Content) -> None:
+        """The kernel for libkrun, and the empty file that stands for its initramfs."""
+        self._write(
+            "krunKernel",
+            KRUN_KERNEL_NAME,
+            lambda sink: write_content(kernel, blobs=self._blobs, sink=sink),
+        )
+        self._write("krunInitrd", KRUN_INITRD_NAME, lambda sink: None)
+
+    def finished(self) -> dict[str, Artifact]:
+        """What was written, by its key in the manifest, once all of it is on the disk."""
+        self._beside.shutdown()
+        artifacts = {}
+        for key in ASSET_KEYS:
+            if key in self._written:
+                sink, synced = self._written[key]
+                synced.result()
+                artifacts[key] = Artifact(
+                    name=sink.path.name, digest=sink.digest(), size_bytes=sink.position
+                )
+        return artifacts
+
+    def _write(self, key: str, name: str, write: Callable[[ByteSink], object]) -> None:
+        with HashingSink(self._folder / name) as sink:
+            write(sink)
+        self._written[key] = (sink, self._beside.submit(sync_file, sink.path))
 
 
 def ext4_options(config: RootfsConfig, plan: BuildPlan, *, epoch_s: int) -> Ext4Options:

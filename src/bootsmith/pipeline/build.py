@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -51,6 +51,7 @@ from bootsmith.tree.normalise import clamp_times
 # What makes kernels, trees and file systems is loaded by the functions that make some: a build
 # that finds nothing changed is to be over before that.
 if TYPE_CHECKING:
+    from bootsmith.pipeline.artifacts import ArtifactFiles
     from bootsmith.pipeline.boot_layer import BootLayer
 
 ARTIFACT_NAMES = (
@@ -84,9 +85,6 @@ def build(request: BuildRequest, bench: Workbench) -> Manifest:
             return finished
     if has_work_for_sandbox(plan, bench.store, named=access.layer_id):
         bench.executor.require()
-    from bootsmith.pipeline.added_modules import index_added_modules
-    from bootsmith.pipeline.artifacts import ext4_options, write_artifacts
-
     _fetch(lock, distribution, krun, bench)
     krun_kernel = krun.kernel(lock)
     machine_kernel = partial(distribution.kernel_tree, lock)
@@ -95,15 +93,24 @@ def build(request: BuildRequest, bench: Workbench) -> Manifest:
         publish_folder(request.output, ours=ARTIFACT_NAMES) as staging,
         ThreadPoolExecutor(1, thread_name_prefix="kernel") as beside,
     ):
-        # The kernel's package is opened while the scripts of the others run.
-        kernel = beside.submit(_boot_layer, request, bench, lock, guest, distribution)
-        installed = _install(request, bench, lock, plan, distribution)
+        # What boots is made while the packages' scripts run: these only wait for each other.
+        epoch: Future[int] = Future()
+        kernel = beside.submit(_boot_layer, request, bench, lock, guest, distribution, epoch=epoch)
+        begun = beside.submit(_boot_files, staging, kernel, bench, lock)
+        installed = _install(request, bench, lock, plan, distribution, epoch=epoch)
         epoch_s = installed.epoch_s
         # A kernel that is none is told before the user's commands take their time.
-        boot = kernel.result().dated(epoch_s)
+        boot = kernel.result()
         root = _carry_out(request, bench, plan, installed, access=access, distribution=distribution)
-        initramfs = _initramfs(boot, bench, lock, plan, distribution, epoch_s=epoch_s)
+        files = begun.result()
+        if lock.initramfs:
+            files.write_initramfs(
+                _initramfs(boot, bench, lock, plan, distribution, epoch_s=epoch_s)
+            )
         report.stage("Writing the image")
+        from bootsmith.pipeline.added_modules import index_added_modules
+        from bootsmith.pipeline.artifacts import ext4_options
+
         root = index_added_modules(
             overlay(root, boot.modules),
             boot.modules,
@@ -112,15 +119,13 @@ def build(request: BuildRequest, bench: Workbench) -> Manifest:
             reporter=report,
         )
         root = add_guest(root, guest, request, epoch_s=epoch_s, reporter=report)
-        artifacts = write_artifacts(
-            staging,
-            root=clamp_times(root, epoch_s=epoch_s),
-            initramfs=initramfs,
-            kernel=boot.kernel,
-            krun_kernel=krun_kernel,
-            ext4=ext4_options(request.config.rootfs, plan, epoch_s=epoch_s),
-            blobs=bench.store,
+        files.write_rootfs(
+            clamp_times(root, epoch_s=epoch_s),
+            ext4_options(request.config.rootfs, plan, epoch_s=epoch_s),
         )
+        if krun_kernel is not None:
+            files.write_krun(krun_kernel)
+        artifacts = files.finished()
         manifest = _manifest(request, lock, plan, artifacts, epoch_s=epoch_s)
         _write(staging / LOCK_NAME, encode_lock(lock))
         _write(staging / MANIFEST_NAME, encode_manifest(manifest))
@@ -170,7 +175,10 @@ def _boot_layer(
     lock: Lock,
     guest: GuestFiles,
     distribution: Distribution,
+    *,
+    epoch: Future[int],
 ) -> BootLayer:
+    """What boots, with its times at ``epoch`` once that is known."""
     from bootsmith.pipeline.boot_layer import boot_layer
     from bootsmith.pipeline.kept import kept_boot
 
@@ -183,7 +191,7 @@ def _boot_layer(
         "image": image.decode() if image else None,
         "init": str(guest.initramfs_init.blob),
     }
-    return kept_boot(
+    boot = kept_boot(
         bench.store,
         inputs,
         lambda: boot_layer(
@@ -196,6 +204,20 @@ def _boot_layer(
             blobs=bench.store,
         ),
     )
+    return boot.dated(epoch.result())
+
+
+def _boot_files(
+    folder: Path, boot: Future[BootLayer], bench: Workbench, lock: Lock
+) -> ArtifactFiles:
+    """An image's files, begun with what boots; an initramfs with packages is still missing."""
+    from bootsmith.pipeline.artifacts import ArtifactFiles
+
+    files = ArtifactFiles(folder, blobs=bench.store)
+    files.write_kernel(boot.result().kernel)
+    if not lock.initramfs:
+        files.write_initramfs(boot.result().initramfs)
+    return files
 
 
 def _initramfs(
@@ -208,8 +230,6 @@ def _initramfs(
     epoch_s: int,
 ) -> FileTree:
     """What boots, on top of the packages that the config wants in the initramfs."""
-    if not lock.initramfs:
-        return boot.initramfs
     from bootsmith.pipeline.kept import kept_root
 
     wanted = [str(package.digest) for package in lock.initramfs]
@@ -234,16 +254,26 @@ def _install(
     lock: Lock,
     plan: BuildPlan,
     distribution: Distribution,
+    *,
+    epoch: Future[int],
 ) -> InstalledRoot:
-    """The tree after the first step of ``plan``."""
+    """The tree after the first step of ``plan``; ``epoch`` is told as soon as it is known."""
     from bootsmith.pipeline.kept import kept_root
 
     step_id = plan.step_ids[0]
-    return kept_root(
-        bench.store,
-        {"step": str(step_id), "epoch": request.source_date_epoch},
-        lambda: distribution.install(lock, bench.executor, step_id=step_id),
-    )
+    try:
+        installed = kept_root(
+            bench.store,
+            {"step": str(step_id), "epoch": request.source_date_epoch},
+            lambda: distribution.install(
+                lock, bench.executor, step_id=step_id, on_dated=epoch.set_result
+            ),
+        )
+        if not epoch.done():
+            epoch.set_result(installed.epoch_s)
+    finally:
+        epoch.cancel()  # who waits for it is told that it will never be known
+    return installed
 
 
 def _carry_out(

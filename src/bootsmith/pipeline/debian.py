@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 
 from bootsmith.errors import FetchError, ImageError
@@ -87,7 +87,14 @@ class Debian:
             hostname=self._request.config.hostname,
         )
 
-    def install(self, lock: Lock, executor: Executor, *, step_id: Digest) -> InstalledRoot:
+    def install(
+        self,
+        lock: Lock,
+        executor: Executor,
+        *,
+        step_id: Digest,
+        on_dated: Callable[[int], object],
+    ) -> InstalledRoot:
         report, hostname = self._bench.reporter, self._request.config.hostname
         report.stage(f"Unpacking {len(lock.packages)} packages")
         debs = unpack_debs([_chosen(package) for package in lock.packages], store=self._bench.store)
@@ -95,6 +102,7 @@ class Debian:
         epoch_s = self._request.source_date_epoch
         if epoch_s is None:
             epoch_s = _newest(debs)
+        on_dated(epoch_s)
         report.stage("Configuring the packages")
         runner = StepRunner(
             bench=self._bench, executor=executor, hostname=hostname, epoch_s=epoch_s

@@ -7,7 +7,7 @@ else a build does: ``distributions.py`` chooses one, once, and from there on the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -68,10 +68,18 @@ class Distribution(Protocol):
         """The step that ``packages`` are installed by."""
         ...
 
-    def install(self, lock: Lock, executor: Executor, *, step_id: Digest) -> InstalledRoot:
+    def install(
+        self,
+        lock: Lock,
+        executor: Executor,
+        *,
+        step_id: Digest,
+        on_dated: Callable[[int], object],
+    ) -> InstalledRoot:
         """The packages of ``lock``, which are in the store, laid out and configured by
         ``executor``.
 
+        ``on_dated`` is called with the result's ``epoch_s`` before anything runs.
         Raises ``ArchiveError`` for a package that is not what it should be, ``StepFailed`` when
         a package's script fails, ``HostError`` when this machine cannot run them.
         """

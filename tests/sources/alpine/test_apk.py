@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import tarfile
+from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 
@@ -86,9 +87,10 @@ def test_what_was_admitted_is_known(store: Store) -> None:
     package = described(made)
     assert known_apk(package, store=store) is None
     file = store.add_blob([made.data]).digest
-    admitted = admit_apk(package, file, store=store)
-    assert known_apk(package, store=store) == admitted
-    assert admitted.digest == file
+    admit_apk(package, file, store=store)
+    known = known_apk(package, store=store)
+    assert known is not None
+    assert known.digest == file
 
 
 def test_every_byte_of_a_package_counts(store: Store) -> None:
@@ -107,19 +109,38 @@ def test_every_byte_of_a_package_counts(store: Store) -> None:
         assert known_apk(package, store=store) is None
 
 
-def test_data_that_the_control_part_does_not_name_is_never_inflated(store: Store) -> None:
-    """The mirror may send any data, a bomb too, behind what the index names.
+def test_data_that_the_control_part_does_not_name_is_refused_as_that(store: Store) -> None:
+    """The mirror may send any data behind what the index names.
 
-    Here it sends what cannot be inflated at all: that this is not noticed shows that the digest
-    is looked at first.
+    Here it sends what cannot be inflated at all; that it is another file is what is told, by
+    whoever takes it in and by whoever opened it meanwhile.
     """
     made = apk(name="a", files={"f": File(b"text")})
     control_end = open_apk(BytesSource(made.data)).data_offset
     forged = made.data[:control_end] + b"\x1f\x8b" + b"no gzip member" * 99
-    file = store.add_blob([forged]).digest
+    file = store.add_blob([forged])
     package = described(replace(made, fields={**made.fields, "S": str(len(forged))}))
+    opened = OpenedApks(store)
     with pytest.raises(IntegrityError, match="not those its control part names"):
-        admit_apk(package, file, store=store)
+        opened.admit(package, file)
+    with pytest.raises(IntegrityError, match="not those its control part names"):
+        opened.open([chosen_apk(package, file.digest)])
+
+
+@pytest.mark.parametrize("size_mib", [1, 63, 300])
+def test_a_bomb_of_a_mirror_does_not_go_off(size_mib: int) -> None:
+    """Data is inflated beside the check of its digest, and only so much until that is through."""
+    zeros = member_of_tar(bytes(size_mib << 20))
+    source = BytesSource(apk(name="a", data=zeros, datahash="0" * 64).data)
+    opened, checked = open_apk(source), Future[None]()
+    inflated_bytes = 0
+    with pytest.raises(IntegrityError) as caught:
+        opened.check_data(source)
+    checked.set_exception(caught.value)
+    with pytest.raises(IntegrityError):
+        for chunk in opened.data_chunks(source, checked=checked):
+            inflated_bytes += len(chunk)
+    assert inflated_bytes == min(size_mib, 64) << 20
 
 
 def test_another_package_under_its_name(store: Store) -> None:

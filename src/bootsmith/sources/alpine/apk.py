@@ -3,7 +3,7 @@
 Three gzip members: signatures, control files, and the files to install.  The index names the
 second by its SHA-1 digest, and the second names the third by its SHA-256 digest, so a package is
 believed because its index was signed.  The members before the last are read at once; the last
-is decompressed into a blob after its digest was checked.
+is decompressed into a blob while its digest is checked, and is no blob if that is wrong.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass
 
 from bootsmith.errors import ArchiveError, IntegrityError
@@ -34,6 +35,7 @@ SCRIPTS = (
 """The kinds of scripts, in the order in which apk's own archive of them has them."""
 
 _CONTROL_MOST_BYTES = 64 << 20
+_UNCHECKED_MOST_BYTES = 64 << 20
 _INFO = ".PKGINFO"
 _SIGNATURE = ".SIGN."
 _ADB = b"ADB"
@@ -108,13 +110,11 @@ class Apk:
     identity: Digest
     data_offset: int
 
-    def data_chunks(self, source: ByteSource) -> Iterator[bytes]:
-        """The uncompressed tar of files; ``source`` is the package.
+    def check_data(self, source: ByteSource) -> None:
+        """Raises ``IntegrityError`` when the last member is not what the control part names.
 
-        Raises ``IntegrityError``, before anything is decompressed, when it is not what the control
-        part names, and ``ArchiveError`` when it is damaged.
+        ``source`` is the package.  What the digest is of are the compressed bytes.
         """
-        # What the digest is of are the compressed bytes: a mirror's bomb is never lit.
         hashed = hashlib.sha256()
         for chunk in chunks(source, self.data_offset, source.size_bytes - self.data_offset):
             hashed.update(chunk)
@@ -126,7 +126,24 @@ class Apk:
                 actual=str(actual),
                 hint="the mirror is damaged: fetch the package from another one",
             )
-        yield from inflated_member(source, self.data_offset)
+
+    def data_chunks(self, source: ByteSource, *, checked: Future[None]) -> Iterator[bytes]:
+        """The uncompressed tar of files; ``checked`` comes from a ``check_data`` under way.
+
+        Ends only once that has, and raises what it raises, else ``ArchiveError`` for data that is
+        damaged.  Until then there are at most 64 MiB: a mirror's bomb does not go off.
+        """
+        inflated_bytes = 0
+        try:
+            for chunk in inflated_member(source, self.data_offset):
+                inflated_bytes += len(chunk)
+                if inflated_bytes > _UNCHECKED_MOST_BYTES:
+                    checked.result()
+                yield chunk
+        except ArchiveError:
+            checked.result()  # that it is another file tells more than where it is damaged
+            raise
+        checked.result()
 
 
 def open_apk(source: ByteSource) -> Apk:

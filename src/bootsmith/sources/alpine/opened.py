@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from threading import Lock
 
 from bootsmith.model.digest import Descriptor
 from bootsmith.model.streams import DerivedBlobStore
 from bootsmith.sources.alpine.package import ApkPackage
-from bootsmith.sources.alpine.unpacked import ChosenApk, UnpackedApk, admit_apk, unpack_apk
+from bootsmith.sources.alpine.unpacked import (
+    ChosenApk,
+    IdentifiedApk,
+    UnpackedApk,
+    admit_apk,
+    unpack_apk,
+)
 
 _PARALLEL = 2  # decompressing and hashing let others run, and reading headers lets none
 
@@ -32,14 +39,14 @@ class OpenedApks:
 
         Raises the errors of ``admit_apk``.
         """
-        admit_apk(package, found.digest, store=self._store)
-        self._begin(
-            ChosenApk(
-                name=package.name,
-                version=str(package.version),
-                arch=package.arch,
-                digest=found.digest,
-            )
+        chosen = ChosenApk(
+            name=package.name,
+            version=str(package.version),
+            arch=package.arch,
+            digest=found.digest,
+        )
+        admit_apk(
+            package, found.digest, store=self._store, on_identified=partial(self._begin, chosen)
         )
 
     def open(self, chosen: Sequence[ChosenApk]) -> tuple[UnpackedApk, ...]:
@@ -49,10 +56,14 @@ class OpenedApks:
         """
         return tuple(opened.result() for opened in [self._begin(one) for one in chosen])
 
-    def _begin(self, chosen: ChosenApk) -> Future[UnpackedApk]:
+    def _begin(
+        self, chosen: ChosenApk, identified: IdentifiedApk | None = None
+    ) -> Future[UnpackedApk]:
         with self._lock:
             opened = self._opened.get(chosen)
             if opened is None:
-                opened = self._workers.submit(unpack_apk, chosen, store=self._store)
+                opened = self._workers.submit(
+                    unpack_apk, chosen, store=self._store, identified=identified
+                )
                 self._opened[chosen] = opened
             return opened

@@ -1,17 +1,21 @@
 """Packages of the store, opened: their control files, and their files as a layer.
 
 An index names a package by a digest of its control part, not of the file; so a file is taken in
-(``admit_apk``) before a lock can name it, and its data is decompressed then, once.  From then on
-the file's own digest is what is checked, and the index is not needed any more.
+(``admit_apk``) before a lock can name it: from the index to the last byte all digests are checked
+then.  From then on the file's own digest is what is checked, and the index is not needed any more.
+A package's data is decompressed once, when it is opened first (``unpack_apk``); that may be while
+its digest is still being checked.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from bootsmith.errors import ArchiveError, IntegrityError, UnsafePath
 from bootsmith.model.digest import Descriptor, Digest
-from bootsmith.model.streams import DerivedBlobStore
+from bootsmith.model.streams import ByteSource, DerivedBlobStore
 from bootsmith.sources.alpine.apk import Apk, Control, check_identity, open_apk
 from bootsmith.sources.alpine.data_tar import ApkFile, read_data
 from bootsmith.sources.alpine.description import described
@@ -54,40 +58,77 @@ def known_apk(package: ApkPackage, *, store: DerivedBlobStore) -> Descriptor | N
     return store.derived(FILE_KIND, package.identity)
 
 
-def admit_apk(package: ApkPackage, file: Digest, *, store: DerivedBlobStore) -> Descriptor:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdentifiedApk:
+    """A package that is the one an index names, and a check of its data that may still be going on.
+
+    ``checked`` ends with what ``Apk.check_data`` raises.
+    """
+
+    apk: Apk
+    checked: Future[None]
+
+
+def admit_apk(
+    package: ApkPackage,
+    file: Digest,
+    *,
+    store: DerivedBlobStore,
+    on_identified: Callable[[IdentifiedApk], object] = lambda _: None,
+) -> None:
     """Check that the blob ``file`` is ``package``, whole and unchanged, and remember it.
 
-    Raises ``IntegrityError`` when it is anything else, ``ArchiveError`` when it is malformed.
+    ``on_identified`` is called before the data is checked: whoever wants to open the package can
+    begin to.  Raises ``IntegrityError`` when it is anything else, ``ArchiveError`` when it is
+    malformed.
     """
     try:
         source = store.open_blob(file)
         _check_size(source.size_bytes, package)
         apk = open_apk(source)
         check_identity(apk, package)
-        _data_blob(file, apk, store)
+        found = IdentifiedApk(apk=apk, checked=Future())
+        on_identified(found)
+        _check_data(found, source)
     except (ArchiveError, IntegrityError) as error:
         raise _about(package, error) from error
-    found = Descriptor(digest=file, size_bytes=source.size_bytes, media_type=APK_MEDIA_TYPE)
-    store.record_derived(FILE_KIND, package.identity, found)
-    return found
+    descriptor = Descriptor(digest=file, size_bytes=source.size_bytes, media_type=APK_MEDIA_TYPE)
+    store.record_derived(FILE_KIND, package.identity, descriptor)
 
 
-def unpack_apk(chosen: ChosenApk, *, store: DerivedBlobStore) -> UnpackedApk:
-    """Open a package whose file is in ``store``.
+def unpack_apk(
+    chosen: ChosenApk, *, store: DerivedBlobStore, identified: IdentifiedApk | None = None
+) -> UnpackedApk:
+    """Open a package whose file is in ``store``; ``identified`` is what is known of it already.
 
     Raises ``IntegrityError`` for a file that is not its package, ``ArchiveError`` for a
     malformed one and ``UnsafePath`` for a hostile one.
     """
     try:
         source = store.open_blob(chosen.digest)
-        apk = open_apk(source)
+        apk = identified.apk if identified else open_apk(source)
         package = described(apk, arch=chosen.arch, size_bytes=source.size_bytes, where=str(chosen))
         _check_name(package, chosen)
-        blob = _data_blob(chosen.digest, apk, store)
+        blob = store.derived(DATA_KIND, chosen.digest)
+        if blob is None:
+            with ThreadPoolExecutor(1, thread_name_prefix="digest") as beside:
+                check = identified.checked if identified else beside.submit(apk.check_data, source)
+                blob = store.add_blob(apk.data_chunks(source, checked=check))
+            store.record_derived(DATA_KIND, chosen.digest, blob)
         files = tuple(read_data(store.open_blob(blob.digest), blob=blob.digest))
     except (ArchiveError, IntegrityError) as error:
         raise _about(chosen, error) from error
     return UnpackedApk(package=package, control=apk.control, files=files)
+
+
+def _check_data(found: IdentifiedApk, source: ByteSource) -> None:
+    """Raises what the check does; who waits for it is told, too."""
+    try:
+        found.apk.check_data(source)
+    except BaseException as error:
+        found.checked.set_exception(error)
+        raise
+    found.checked.set_result(None)
 
 
 def _check_name(package: ApkPackage, chosen: ChosenApk) -> None:
@@ -98,15 +139,6 @@ def _check_name(package: ApkPackage, chosen: ChosenApk) -> None:
             actual=str(package),
             hint="build once without --locked to make a new lock",
         )
-
-
-def _data_blob(file: Digest, apk: Apk, store: DerivedBlobStore) -> Descriptor:
-    known = store.derived(DATA_KIND, file)
-    if known is not None:
-        return known
-    blob = store.add_blob(apk.data_chunks(store.open_blob(file)))
-    store.record_derived(DATA_KIND, file, blob)
-    return blob
 
 
 def _check_size(size_bytes: int, package: ApkPackage) -> None:
