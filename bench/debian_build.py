@@ -90,7 +90,7 @@ class _Debian:
         lock = json.loads((self._scratch / "image" / "bootsmith.lock.json").read_text())
         for package in lock["packages"]:
             hexadecimal = package["digest"].partition(":")[2]
-            blob = self._scratch / "cache" / "blobs" / "sha256" / hexadecimal[:2] / hexadecimal
+            blob = self._scratch / "cache" / "blobs" / "sha256" / hexadecimal
             version = package["version"].replace(":", "%3a")
             name = f"{package['name']}_{version}_{package['arch']}.deb"
             shutil.copy(blob, self._archives / name)

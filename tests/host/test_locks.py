@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from bootsmith.host.locks import locked, locked_for_once, locked_if_free
+from bootsmith.host.locks import locked, locked_if_free, locked_to_fill
 
 COUNT_UP = """
 import sys
 from pathlib import Path
-from bootsmith.host.locks import locked, locked_for_once
+from bootsmith.host.locks import locked, locked_to_fill
 lock, counter = map(Path, sys.argv[1:])
 for _ in range(100):
     with locked(lock):
@@ -39,10 +39,24 @@ def test_readers_share(tmp_path: Path) -> None:
         pass
 
 
-def test_a_lock_for_once_leaves_nothing(tmp_path: Path) -> None:
-    with locked_for_once(tmp_path / "locks" / "lock"):
-        assert (tmp_path / "locks" / "lock").exists()
-    assert list((tmp_path / "locks").iterdir()) == []
+def test_a_file_that_nobody_filled_goes_with_its_lock(tmp_path: Path) -> None:
+    path = tmp_path / "files" / "one"
+    with locked_to_fill(path):
+        assert path.exists()
+    assert list(path.parent.iterdir()) == []
+    with locked_to_fill(path):
+        path.write_text("half")
+    assert path.read_text() == "half"
+
+
+def test_a_file_that_was_moved_away_is_let_alone(tmp_path: Path) -> None:
+    """Whoever waited has made a file of that name again, and holds it."""
+    path, elsewhere = tmp_path / "one", tmp_path / "two"
+    with locked_to_fill(path):
+        path.rename(elsewhere)
+        path.touch()
+    assert path.exists()
+    assert elsewhere.exists()
 
 
 def test_a_lock_that_is_held_is_not_waited_for(tmp_path: Path) -> None:

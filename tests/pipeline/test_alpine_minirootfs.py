@@ -237,7 +237,7 @@ def test_one_at_an_address_is_fetched_once_and_is_the_same(built: Built, tmp_pat
     digest = hashlib.sha256(data).hexdigest()
     other = built.other_store(tmp_path / "store")
     shutil.copytree(built.store / "blobs", tmp_path / "store/blobs")
-    (tmp_path / "store/blobs/sha256" / digest[:2] / digest).unlink()
+    (tmp_path / "store/blobs/sha256" / digest).unlink()
     with serve({"base.tar.gz": data}) as server:
         config = built.config({"source": f"{server.url}base.tar.gz", "sha256": digest})
         lock = built.image / "bootsmith.lock.json"

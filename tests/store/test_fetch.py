@@ -62,7 +62,7 @@ def fetcher(
 def leftovers(tmp_path: Path) -> list[str]:
     return [
         path.name
-        for folder in ("partial", "blobs/staging", "locks")
+        for folder in ("partial", "blobs/staging")
         for path in (tmp_path / "store" / folder).glob("*")
     ]
 
@@ -163,7 +163,7 @@ def test_a_file_that_shrank_since_the_first_half_came(tmp_path: Path) -> None:
     partial.write_bytes(DATA[:1000])
     with serve({"a": DATA[:500]}) as server, pytest.raises(IntegrityError):
         fetcher(tmp_path).fetch([blob(server.url + "a")])
-    assert partial.read_bytes() == b""
+    assert not partial.exists()
 
 
 def test_a_continued_download_with_a_wrong_half_is_fetched_whole_once(tmp_path: Path) -> None:

@@ -30,13 +30,19 @@ def locked(path: Path, *, shared: bool = False) -> Iterator[None]:
 
 
 @contextmanager
-def locked_for_once(path: Path) -> Iterator[None]:
-    """As ``locked``; the file goes with the lock, for locks of which there are ever new ones."""
-    with locked(path):
-        try:
-            yield
-        finally:
+def locked_to_fill(path: Path) -> Iterator[None]:
+    """As ``locked``, for a file that the block makes something of.
+
+    Nothing stays when it is as empty afterwards as the lock made it.
+    """
+    fd = _open_locked(path, fcntl.LOCK_EX)
+    try:
+        yield
+    finally:
+        # Only its own: who moved the file away may have let another process make a new one.
+        if os.fstat(fd).st_size == 0 and _is_file(path, fd):
             path.unlink(missing_ok=True)
+        os.close(fd)
 
 
 @contextmanager

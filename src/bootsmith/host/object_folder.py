@@ -1,5 +1,7 @@
 """A folder of immutable files, each named by the SHA-256 digest of its content.
 
+They lie side by side, as in the ``blobs`` folder of an OCI image layout: to make a folder takes
+some file systems longer than to make a file, and to find a name among many takes none long.
 A file is written beside its place and renamed into it once its digest was seen to be right.
 It then carries a time stamp that says "checked, and this long": whatever changes the file
 later changes its time or its length, and it is hashed again before it is used.  Nothing needs
@@ -33,7 +35,7 @@ class ObjectFolder:
 
     def path(self, digest: Digest) -> Path:
         """Where the file of ``digest`` lies, or would lie."""
-        return self._root / digest.algorithm / digest.hex[:2] / digest.hex
+        return self._root / digest.algorithm / digest.hex
 
     def holds(self, digest: Digest) -> bool:
         """Whether the file is there and right.  One that is not right is removed."""
@@ -100,7 +102,7 @@ class ObjectFolder:
 
     def __iter__(self) -> Iterator[Digest]:
         """The digests of all files that are there, sorted."""
-        for path in sorted((self._root / "sha256").glob("??/*")):
+        for path in sorted((self._root / "sha256").glob("*")):
             with contextlib.suppress(ValueError):
                 yield Digest.sha256(path.name)
 

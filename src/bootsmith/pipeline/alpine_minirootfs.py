@@ -63,7 +63,7 @@ class AlpineMinirootfs:
         if not self._config.is_address:
             return self._taken_in
         store, digest = self._bench.store, self.digest
-        with store.lock(f"fetch-{digest.hex}"):
+        with store.fetching(digest):
             if not store.has(digest):
                 self._fetch()
         return Descriptor(digest=digest, size_bytes=store.open_blob(digest).size_bytes)

@@ -2,12 +2,11 @@
 
 Layout below the root::
 
-    blobs/sha256/ab/abcdef…   the bytes, checked (``host.object_folder``)
+    blobs/sha256/<hex>        the bytes, checked (``host.object_folder``)
     derived/<kind>/<hex>      the blob that was made from the blob or step <hex>
-    partial/<hex>             a download that was cut off, to be continued
+    partial/<hex>             a download under way, or cut off and to be continued
     indexes/<hex>             validators and digest of the index at an address of this digest
     published/<hex>           identities of the files in an output folder
-    locks/<name>              one file a lock that is held
     work/                     room for sandboxes
 """
 
@@ -22,7 +21,7 @@ from threading import Lock
 
 from bootsmith.errors import ImageError
 from bootsmith.host.files import FileSource
-from bootsmith.host.locks import locked_for_once
+from bootsmith.host.locks import locked_to_fill
 from bootsmith.host.object_folder import ObjectFolder, RecordFolder
 from bootsmith.host.partial_file import PartialFile
 from bootsmith.model.digest import Descriptor, Digest
@@ -96,9 +95,9 @@ class Store:
         }
         self._derived.write(f"{kind}/{key.hex}", json.dumps(fields).encode())
 
-    def lock(self, name: str) -> AbstractContextManager[None]:
-        """Hold the lock ``name`` against every other process that uses this store."""
-        return locked_for_once(self.root / "locks" / name)
+    def fetching(self, key: Digest) -> AbstractContextManager[None]:
+        """Hold the download of ``key`` against every other process that uses this store."""
+        return locked_to_fill(self._partial_path(key))
 
     @property
     def indexes(self) -> RecordFolder:
@@ -116,5 +115,8 @@ class Store:
         return self.root / "work"
 
     def partial(self, key: Digest) -> PartialFile:
-        """The download of ``key`` as far as it came."""
-        return PartialFile(self.root / "partial" / key.hex)
+        """The download of ``key`` as far as it came, for who holds it (``fetching``)."""
+        return PartialFile(self._partial_path(key))
+
+    def _partial_path(self, key: Digest) -> Path:
+        return self.root / "partial" / key.hex

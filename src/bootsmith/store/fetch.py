@@ -106,27 +106,23 @@ class Fetcher:
             self.reporter.transfer_ended()
 
     def _fetch_one(self, blob: _Download, lanes: Lanes) -> None:
-        with self.store.lock(f"fetch-{blob.key.hex}"):
-            if blob.digest is not None and self.store.has(blob.digest):
-                self.reporter.transferred(blob.size_bytes)  # another process brought it meanwhile
-                return
-            failures: list[FetchError] = []
-            for url in blob.urls:
-                try:
-                    patiently(
-                        partial(self._transfer, blob, url, lanes),
-                        first_pause_s=self.first_pause_s,
-                        reporter=self.reporter,
-                    )
-                except FetchError as error:
-                    failures.append(error)
-                    if isinstance(error, IntegrityError) and url != blob.urls[-1]:
-                        self.reporter.warning(f"{error}; trying the next address")
-                    else:
-                        self.reporter.detail(f"{error}")
+        failures: list[FetchError] = []
+        for url in blob.urls:
+            try:
+                patiently(
+                    partial(self._transfer, blob, url, lanes),
+                    first_pause_s=self.first_pause_s,
+                    reporter=self.reporter,
+                )
+            except FetchError as error:
+                failures.append(error)
+                if isinstance(error, IntegrityError) and url != blob.urls[-1]:
+                    self.reporter.warning(f"{error}; trying the next address")
                 else:
-                    return
-            raise _worst(failures)
+                    self.reporter.detail(f"{error}")
+            else:
+                return
+        raise _worst(failures)
 
     def _transfer(self, blob: _Download, url: str, lanes: Lanes) -> None:
         with lanes:
@@ -135,6 +131,14 @@ class Fetcher:
 
     def _transfer_once(self, blob: _Download, url: str) -> bool:
         """Whether what came was right; not so for one that was continued, and is now removed."""
+        with self.store.fetching(blob.key):
+            if blob.digest is not None and self.store.has(blob.digest):
+                self.reporter.transferred(blob.size_bytes)  # another process brought it meanwhile
+                return True
+            return self._continue(blob, url)
+
+    def _continue(self, blob: _Download, url: str) -> bool:
+        """As ``_transfer_once``, for who holds the download."""
         partial = self.store.partial(blob.key)
         counted = 0
         try:
