@@ -17,6 +17,7 @@ from bootsmith.errors import BootsmithError, BootTimeout, ConfigError, StepFaile
 from bootsmith.host.signals import Terminated, end_in_order
 from bootsmith.host.standard_streams import occupy_closed, tell_failed_output
 from bootsmith.model.plain_text import plain_text
+from bootsmith.model.similar import similar
 
 _COMMANDS = {
     "attach": ("bootsmith.cli.attach", "Open a shell in a machine that runs."),
@@ -58,10 +59,8 @@ class _LazyGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         word = args[0]
         if word not in _COMMANDS and not word.startswith("-"):
-            from difflib import get_close_matches  # for mistakes only
-
-            similar = get_close_matches(word, _COMMANDS)
-            advice = f": did you mean {' or '.join(similar)}?" if similar else ""
+            near = similar(word, _COMMANDS, most=3)
+            advice = f": did you mean {' or '.join(near)}?" if near else ""
             raise click.UsageError(f"there is no command {word!r}{advice}", ctx=ctx)
         return super().resolve_command(ctx, args)
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from importlib.resources import files
 
 from bootsmith.errors import ConfigError
+from bootsmith.model.similar import similar
 
 DEFAULT_PRESET = "debian"
 _SUFFIX = ".jsonc"
@@ -23,7 +23,7 @@ def preset_text(name: str) -> str:
     """A preset's text.  Raises ``ConfigError`` with the names there are."""
     names = preset_names()
     if name not in names:
-        near = difflib.get_close_matches(name, names, n=1)
+        near = similar(name, names)
         raise ConfigError(
             f"there is no preset {name!r}",
             hint=f"did you mean {near[0]}?" if near else "use one of: " + ", ".join(names),

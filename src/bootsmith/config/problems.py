@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -11,6 +10,7 @@ from pydantic import ValidationError
 
 from bootsmith.config.fields import ManyProblems
 from bootsmith.errors import Problem
+from bootsmith.model.similar import similar
 
 _SHOWN_CHARS = 60
 
@@ -71,7 +71,7 @@ def _suggestion(kind: str, found: object, context: Mapping[str, Any]) -> str | N
     """What to write instead, where that can be guessed."""
     if kind == "literal_error" and isinstance(found, str):
         choices = re.findall(r"'([^']*)'", context["expected"])
-        near = difflib.get_close_matches(found.lower(), choices, n=1)
+        near = similar(found.lower(), choices)
         return f"did you mean {near[0]}?" if near else None
     if kind == "string_type" and isinstance(found, (bool, int, float)):
         return f'write it in quotes: "{str(found).lower()}"'

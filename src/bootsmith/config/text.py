@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import tomllib
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
@@ -71,6 +70,8 @@ def _no_number(name: str) -> NoReturn:
 
 
 def _toml(text: str, origin: str) -> object:
+    import tomllib  # few configs are TOML
+
     try:
         return tomllib.loads(text)
     except RecursionError as error:

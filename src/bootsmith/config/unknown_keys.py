@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -11,6 +10,7 @@ from pydantic import BaseModel
 from bootsmith.config.build_config import BuildConfig
 from bootsmith.config.shape import every_key, keys_of
 from bootsmith.errors import Problem
+from bootsmith.model.similar import similar
 
 _SCHEMA = "$schema"  # editors read it; only the whole document has one
 
@@ -47,6 +47,6 @@ def _suggestion(key: str, here: list[str], pointer: str) -> str:
     elsewhere = {path.rpartition(".")[2].lower(): path for path in reversed(every_key())}
     if wanted in elsewhere and wanted not in folded:
         return f"did you mean {elsewhere[wanted]}?"
-    if near := difflib.get_close_matches(wanted, folded, n=1):
+    if near := similar(wanted, folded):
         return f"did you mean {folded[near[0]]}?"
     return f"the fields {f'of {pointer} ' if pointer else ''}are {', '.join(here)}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 
@@ -11,6 +10,7 @@ from bootsmith.host.gpgv import gpgv
 from bootsmith.model.digest import Digest, RemoteBlob
 from bootsmith.model.guest_command import GuestFile
 from bootsmith.model.guest_path import GuestPath
+from bootsmith.model.similar import similar
 from bootsmith.pipeline.debian_mirrors import DebianMirrors
 from bootsmith.pipeline.distribution import InstalledRoot
 from bootsmith.pipeline.key_files import read_keys
@@ -148,15 +148,13 @@ class Debian:
         is_missing = error.status == _NOT_FOUND and error.url.endswith(f"/{suite}/InRelease")
         if type(error) is not FetchError or not (without or is_missing):
             return error
-        similar = difflib.get_close_matches(suite, SUITES, n=1)
+        near = similar(suite, SUITES)
         return FetchError(
             f"no mirror has the suite {suite}: {'; '.join((*without, str(error)))}",
             url=error.url,
             status=error.status,
             retryable=error.retryable,
-            hint=f"did you mean {similar[0]}?"
-            if similar
-            else "name a mirror that has it: --mirror",
+            hint=f"did you mean {near[0]}?" if near else "name a mirror that has it: --mirror",
         )
 
 

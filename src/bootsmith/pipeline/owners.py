@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 from bootsmith.errors import ConfigError
+from bootsmith.model.similar import similar
 from bootsmith.tree.accounts import Accounts
 
 _ROOT = "root"
@@ -50,7 +50,7 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> ConfigError:
         "user": "make the user in users, or use a number",
         "group": "install the package that makes the group, or use another",
     }
-    near = difflib.get_close_matches(name, sorted(known), n=1)
+    near = similar(name, sorted(known))
     return ConfigError(
         f"the image has no {kind} {name!r}",
         hint=f"did you mean {near[0]}?" if near else hints[kind],

@@ -26,7 +26,7 @@ from bootsmith.errors import BootsmithError, ImageError
 from bootsmith.model.arch import Arch
 from bootsmith.model.canonical_json import Json, digest_of
 from bootsmith.model.digest import Descriptor, Digest
-from bootsmith.sources.debian.package import safe_filename
+from bootsmith.sources.mirror import safe_filename
 
 LOCK_VERSION = 2
 

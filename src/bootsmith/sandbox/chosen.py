@@ -79,7 +79,9 @@ class ChosenExecutor:
 
         support = namespace_support()
         assert support.kind != "none", "choose has looked"
-        return NamespaceExecutor(start=self.head_start.take, kind=support.kind)
+        return NamespaceExecutor(
+            start=self.head_start.take, end=self.head_start.end, kind=support.kind
+        )
 
     def _choice(self) -> Choice:
         from bootsmith.sandbox.choose import choose, sandbox_facts

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from threading import Lock
+from threading import Lock, Thread
 from typing import TYPE_CHECKING
 
 from bootsmith.errors import HostError
@@ -16,16 +16,18 @@ if TYPE_CHECKING:
 
 
 class HeadStart:
-    """At most one process of a sandbox that waits for work; for use from several threads.
+    """At most one process of a sandbox that waits for work, and those that end.
 
     Trying what this machine can do and starting an interpreter take a tenth of a second, which a
-    build has while it is loaded itself and waits for its mirror.
+    build has while it is loaded itself and waits for its mirror; and to give a tree's memory back
+    takes a moment, too.  For use from several threads.
     """
 
     def __init__(self, work_folder: Path) -> None:
         self._work_folder = work_folder
         self._lock = Lock()
         self._begun: Future[SandboxProcess | None] | None = None
+        self._ending: list[Thread] = []
         self._made: list[Path] = []
 
     def begin(self) -> None:
@@ -43,8 +45,16 @@ class HeadStart:
 
         return self._waiting() or SandboxProcess(self._work_folder)
 
+    def end(self, process: SandboxProcess) -> None:
+        """End a process that was taken, while the build goes on: ``close`` waits for that."""
+        ending = Thread(target=process.close, name="end of sandbox")
+        self._ending.append(ending)
+        ending.start()
+
     def close(self) -> None:
-        """End the process that waits, if nobody took it; then nothing is left of it."""
+        """End the process that waits, if nobody took it; then nothing is left of any."""
+        for ending in self._ending:
+            ending.join()
         process = self._waiting()
         if process is not None:
             process.close()

@@ -43,22 +43,27 @@ class NamespaceExecutor:
     """Runs commands in namespaces of the ``kind`` this machine has.
 
     ``start`` makes a process whose work folder is best on the file system of the blobs.  Trees
-    are put on disk there, and are gone when ``run`` returns.  See ``Executor`` for the rest.
+    are put on disk there, and are gone once ``end`` has ended it, or returned if it goes on by
+    itself.  See ``Executor`` for the rest.
     """
 
     start: Callable[[], SandboxProcess]
     kind: SandboxKind
+    end: Callable[[SandboxProcess], object] = SandboxProcess.close
 
     def run(
         self, tree: FileTree, job: SandboxJob, *, blobs: BlobStore, on_output: OnOutput
     ) -> StoredLayer:
         files = (*job.files, *_resolver_files()) if job.network else job.files
         around = surround(tree, files, mounts=self.kind != "chroot", fresh_tmp=job.fresh_tmp)
-        with self.start() as process:
+        process = self.start()
+        try:
             plan = self._plan(around, job, blobs, process)
             captured = _follow(process, plan, job, on_output)
             members = to_members(captured.changed, captured.removed, content=SCRATCH)
             return store_layer(members, scratch=process.content(), blobs=blobs)
+        finally:
+            self.end(process)
 
     def _plan(
         self, around: Surroundings, job: SandboxJob, blobs: BlobStore, process: SandboxProcess

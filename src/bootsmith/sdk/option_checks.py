@@ -6,7 +6,6 @@ as it should be.
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from bootsmith.errors import ConfigError, Problem, VMError
+from bootsmith.model.similar import similar
 from bootsmith.vm.machine import Share
 from bootsmith.vm.shares.place import share_path
 
@@ -92,7 +92,7 @@ def one_of(*choices: str) -> Check:
 
     def check(value: object) -> Iterator[Problem]:
         if value not in choices:
-            near = difflib.get_close_matches(str(value).lower(), choices, n=1)
+            near = similar(str(value).lower(), choices)
             allowed = ", ".join(choices[:-1])
             suggestion = f"did you mean {near[0]}?" if near else None
             yield _wrong(f"{allowed} or {choices[-1]}", value, suggestion)

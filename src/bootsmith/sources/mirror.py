@@ -6,11 +6,14 @@ archive signed.  So whichever is nearest may be taken (``alpine.mirror``, ``debi
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import urlsplit
 
-from bootsmith.errors import ConfigError, Problem
+from bootsmith.errors import ConfigError, Problem, UnsafePath
+
+_FILENAME = re.compile(r"[A-Za-z0-9._+~:=,@%/-]+")
 
 
 class IndexFetcher(Protocol):
@@ -70,3 +73,20 @@ def is_address(url: str) -> bool:
     return (parts.scheme in ("http", "https") and bool(parts.netloc)) or (
         parts.scheme == "file" and parts.path.startswith("/")
     )
+
+
+def safe_filename(path: str, package: str) -> str:
+    """The ``path`` of a package's file below a mirror, without a leading ``./``.
+
+    Raises ``UnsafePath`` for one that would leave the mirror or mean something else in a URL.
+    """
+    path = path.removeprefix("./")
+    if not _FILENAME.fullmatch(path) or any(
+        segment in ("", ".", "..") for segment in path.split("/")
+    ):
+        raise UnsafePath(
+            f"the index names a file outside of its mirror for {package}: {path!r}",
+            member=package,
+            hint="do not use this repository",
+        )
+    return path

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 from bootsmith.errors import ConfigError
 from bootsmith.model.digest import Digest
+from bootsmith.model.similar import similar
 from bootsmith.model.streams import DerivedBlobStore
 from bootsmith.sources.alpine.apk_version import ApkVersion
 from bootsmith.sources.alpine.index import Place
@@ -148,7 +148,7 @@ class Universe:
             for one in (repository.index.provided_names() if colon else repository.index.names())
             if not colon or one.startswith(f"{prefix}:")
         }
-        return tuple(difflib.get_close_matches(name, sorted(every), n=count, cutoff=0.75))
+        return tuple(similar(name, sorted(every), most=count, likeness=0.75))
 
     def _package(self, number: int, place: Place) -> ApkPackage:
         known = self._parsed.get((number, place))

@@ -10,12 +10,12 @@ from bootsmith.model.digest import Descriptor, Digest
 from bootsmith.sources.debian.control import Paragraph
 from bootsmith.sources.debian.relation import Clause, Relation, parse_clauses, parse_relations
 from bootsmith.sources.debian.version import Version
+from bootsmith.sources.mirror import safe_filename
 
 DEB_MEDIA_TYPE = "application/vnd.debian.binary-package"
 
 # What may stand in a path that is joined to a mirror's address: nothing that ends the path of
 # a URL, and (checked by segment) nothing that climbs.
-_FILENAME = re.compile(r"[A-Za-z0-9._+~:=,@%/-]+")
 _NAME = re.compile(r"[a-z0-9][a-z0-9+.-]*")
 
 
@@ -94,23 +94,6 @@ class DebianPackage:
 
     def __str__(self) -> str:
         return f"{self.name} {self.version}"
-
-
-def safe_filename(path: str, package: str) -> str:
-    """The ``path`` of a package's file below a mirror, without a leading ``./``.
-
-    Raises ``UnsafePath`` for one that would leave the mirror or mean something else in a URL.
-    """
-    path = path.removeprefix("./")
-    if not _FILENAME.fullmatch(path) or any(
-        segment in ("", ".", "..") for segment in path.split("/")
-    ):
-        raise UnsafePath(
-            f"the index names a file outside of its mirror for {package}: {path!r}",
-            member=package,
-            hint="do not use this repository",
-        )
-    return path
 
 
 def _package_name(text: str) -> str:

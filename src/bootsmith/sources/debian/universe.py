@@ -6,12 +6,12 @@ higher priority, then the higher version, then the repository listed first.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
 from bootsmith.errors import ConfigError
+from bootsmith.model.similar import similar
 from bootsmith.model.streams import DerivedBlobStore
 from bootsmith.sources.debian.archive import ArchiveFetcher, Repository, Suite, read_suite
 from bootsmith.sources.debian.control import Paragraph
@@ -151,7 +151,7 @@ class Universe:
         every = sorted(
             {one for suite in self.suites for index in suite.indexes for one in index.names()}
         )
-        return tuple(difflib.get_close_matches(name, every, n=count, cutoff=0.75))
+        return tuple(similar(name, every, most=count, likeness=0.75))
 
     def _marked(self, mark: str) -> Iterator[DebianPackage]:
         names = {
