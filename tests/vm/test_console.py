@@ -68,10 +68,12 @@ def test_what_is_typed_arrives(watched: Watched) -> None:
     assert watched.machine.receive() == b"root\n"
 
 
-def test_what_init_said_before_it_gave_up(watched: Watched) -> None:
+@pytest.mark.parametrize("trace_lines", [0, 60])
+def test_what_init_said_before_it_gave_up(watched: Watched, trace_lines: int) -> None:
     watched.machine.send(b"bootsmith: network: eth0 10.0.2.15\r\n[ 1.0] something else\r\n")
     watched.machine.send(b"bootsmith: cannot mount /dev/vda (ext4): no such device\r\n")
     watched.machine.send(b"[ 5.8] Kernel panic - not syncing: Attempted to kill init! exit\r\n")
+    watched.machine.send(b"[ 5.9]  ? do_syscall_64+0x69/0x90\r\n" * trace_lines)
     watched.end()
     assert watched.console.complaint() == "cannot mount /dev/vda (ext4): no such device"
 

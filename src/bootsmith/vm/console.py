@@ -44,13 +44,12 @@ class Console:
 
     def tail(self, *, lines: int = _TAIL_LINES) -> str:
         """The last lines, without terminal control sequences."""
-        with self._lock:
-            text = self._kept.decode("utf-8", "replace")
-        return "\n".join(plain_text(text).split("\n")[-lines - 1 :]).rstrip("\n")
+        return "\n".join(self._text().split("\n")[-lines - 1 :]).rstrip("\n")
 
     def complaint(self) -> str | None:
         """What our own init said with its last breath, when that is what the kernel panicked at."""
-        found = _COMPLAINT.search(self.tail())
+        # Not in the tail: what the kernel prints after its panic may be longer than that.
+        found = _COMPLAINT.search(self._text())
         return found[1] if found else None
 
     def send(self, data: bytes) -> None:
@@ -62,6 +61,12 @@ class Console:
         self._channel.hang_up()
         self._reader.join()
         self._channel.close()
+
+    def _text(self) -> str:
+        """What is kept, without terminal control sequences."""
+        with self._lock:
+            text = self._kept.decode("utf-8", "replace")
+        return plain_text(text)
 
     def _read(self) -> None:
         while data := self._channel.receive():
