@@ -1,4 +1,4 @@
-"""``exec``, ``bash`` and ``snapshot``: what is refused before anything boots."""
+"""``exec``, ``run``, ``bash`` and ``snapshot``: what is refused before anything boots."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 from bootsmith.cli.exec import command as exec_command
 from bootsmith.cli.machine_options import machine_options
+from bootsmith.cli.run import command as run_command
 from bootsmith.cli.snapshot import command as snapshot_command
 from bootsmith.errors import ConfigError
 from bootsmith.sdk.vm_options import VMOptions
@@ -120,7 +121,8 @@ def test_a_snapshot_replaces_no_file_of_another_kind(tmp_path: Path) -> None:
     assert precious.read_text() == "precious"
 
 
-def test_a_terminal_is_needed_for_tty() -> None:
-    result = CliRunner().invoke(exec_command, ["--tty", "--", "true"])
+@pytest.mark.parametrize("command", [exec_command, run_command], ids=["exec", "run"])
+def test_a_terminal_is_needed_for_tty(command: click.Command) -> None:
+    result = CliRunner().invoke(command, ["--tty", "--", "true"])
     assert isinstance(result.exception, ConfigError)
     assert "terminal" in str(result.exception)

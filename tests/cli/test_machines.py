@@ -53,6 +53,7 @@ class Home:
         (["run", "--name", "web"], 2, "--name goes with --detach"),
         (["run", "--detach", "--", "true"], 2, "--detach takes no command"),
         (["run", "--detach", "--cwd", "/"], 2, "--detach takes no command"),
+        (["run", "--detach", "--tty"], 2, "--detach takes no --tty"),
         (["run", "--detach", "/nowhere"], 1, "there is no folder /nowhere"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,

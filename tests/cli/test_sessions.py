@@ -103,6 +103,19 @@ def test_a_shell_at_a_terminal(debian_image: Path) -> None:
         assert termios.tcgetattr(terminal) == before
 
 
+@pytest.mark.parametrize("command", ["exec", "run"])
+def test_a_command_at_a_terminal(debian_image: Path, command: str) -> None:
+    script = "test -t 0 && test -t 2 && stty size; read -r word; exit $word"
+    with at_a_terminal(command, "--tty", debian_image, "--", "sh", "-c", script) as (
+        person,
+        process,
+        _,
+    ):
+        person.wait_for(b"31 91")
+        person.type(b"9\r")
+        assert process.wait(PATIENCE_S) == 9
+
+
 def test_a_script_goes_into_a_shell(debian_image: Path) -> None:
     done = bootsmith("bash", debian_image, stdin=b"echo in the $(uname)\nexit 4\n")
     assert (done.returncode, done.stdout, done.stderr) == (4, b"in the Linux\n", b"")

@@ -9,8 +9,8 @@ from bootsmith.cli.guest_command import (
     NeedsCommand,
     environment_options,
     require_terminal,
-    run_on_this_terminal,
-    run_streaming,
+    run_or_open_shell,
+    tty_option,
 )
 from bootsmith.cli.notes import booting
 
@@ -18,7 +18,7 @@ from bootsmith.cli.notes import booting
 @click.command(cls=NeedsCommand)
 @click.option("--vm", "machine", metavar="ID", help="Run it in this machine, which runs already.")
 @environment_options
-@click.option("--tty", "-t", is_flag=True, help="Give COMMAND this terminal.")
+@tty_option
 @boot_options
 def command(
     boot: Boot,
@@ -41,9 +41,8 @@ def command(
     """
     if tty:
         require_terminal()
-    run = run_on_this_terminal if tty else run_streaming
     if machine is not None:
         with boot.attached(machine) as attached:
-            return run(attached, words, env=env, cwd=cwd).exit_code
+            return run_or_open_shell(attached, words, env=env, cwd=cwd, tty=tty).exit_code
     with booting(boot.vm()) as vm:
-        return run(vm, words, env=env, cwd=cwd).exit_code
+        return run_or_open_shell(vm, words, env=env, cwd=cwd, tty=tty).exit_code

@@ -100,13 +100,19 @@ def environment_options(command: Callable[..., int]) -> Callable[..., int]:
     return variable(folder(command))
 
 
+tty_option = click.option("--tty", "-t", is_flag=True, help="Give COMMAND this terminal.")
+
+
 def run_or_open_shell(
-    vm: Guest, words: Sequence[str], *, env: dict[str, str], cwd: str | None
+    vm: Guest, words: Sequence[str], *, env: dict[str, str], cwd: str | None, tty: bool = False
 ) -> CommandResult:
-    """Run a command, or without ``words`` a login shell: at this terminal, if there is one."""
-    if words or not has_terminal():
-        return run_streaming(vm, words or LOGIN_SHELL, env=env, cwd=cwd)
-    return run_on_this_terminal(vm, LOGIN_SHELL, env=env, cwd=cwd)
+    """Run a command, or without ``words`` a login shell: at this terminal, if there is one.
+
+    A command gets this terminal with ``tty`` only.
+    """
+    if tty or (not words and has_terminal()):
+        return run_on_this_terminal(vm, words or LOGIN_SHELL, env=env, cwd=cwd)
+    return run_streaming(vm, words or LOGIN_SHELL, env=env, cwd=cwd)
 
 
 def run_streaming(
