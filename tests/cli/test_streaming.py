@@ -11,7 +11,7 @@ from bootsmith.sdk.guest import Guest
 from bootsmith.vm.agent import Agent
 from tests.support.agent_process import connected_agent
 
-HINT = "hint: --cwd is a folder of the guest, and /nonesuch cannot be entered there\n"
+HINT = "hint: --cwd is a folder of the guest, not of this machine\n"
 
 
 class Here(Guest):
@@ -38,14 +38,16 @@ def test_a_folder_that_is_not_there_is_told_apart_from_the_command(
 ) -> None:
     done = run_streaming(here, ["true"], env={}, cwd="/nonesuch")
     assert done.exit_code == 127
-    assert capfd.readouterr().err == f"sandboxd: /nonesuch: no such file or directory\n{HINT}"
+    said = "/nonesuch: cannot be entered: no such file or directory\n"
+    assert capfd.readouterr().err == said + HINT
 
 
 @pytest.mark.parametrize(
     ("words", "cwd", "ended"),
     [
-        (["nonesuch"], "/usr", (127, "sandboxd: nonesuch: no such file or directory\n")),
-        (["nonesuch"], None, (127, "sandboxd: nonesuch: no such file or directory\n")),
+        (["nonesuch"], "/usr", (127, "nonesuch: not found\n")),
+        (["nonesuch"], None, (127, "nonesuch: not found\n")),
+        (["/etc/passwd"], None, (126, "/etc/passwd: cannot be run: permission denied\n")),
         (["sh", "-c", "echo lost >&2; exit 127"], "/usr", (127, "lost\n")),
         (["sh", "-c", "echo 'sandboxd: /usr: a' >&2"], "/usr", (0, "sandboxd: /usr: a\n")),
     ],

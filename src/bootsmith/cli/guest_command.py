@@ -20,14 +20,13 @@ from bootsmith.host.standard_streams import (
     read_chunks,
     writer,
 )
-from bootsmith.model.plain_text import plain_text
 from bootsmith.sdk.guest import Guest
 from bootsmith.sdk.vm_options import CommandResult
 from bootsmith.vm.execution import RunningCommand
+from bootsmith.vm.not_started import NOT_FOUND
 from bootsmith.vm.shell import LOGIN_SHELL
 
-_NOT_STARTED = 127  # the agent's exit status for a command that it could not start
-_LONGEST_PATH_BYTES = 4096 + 32  # with what the agent says around it
+_LONGEST_PATH_BYTES = 4096 + 32  # with what is said of it
 
 
 class CommandAfterDashes(click.Command):
@@ -130,8 +129,8 @@ def run_streaming(
             on_stderr=errors.pass_on,
             on_start=lambda running: signals.lead_to(_sender(running)),
         )
-    if cwd and result.exit_code == _NOT_STARTED and errors.are_of_agent_about(cwd):
-        hint = f"--cwd is a folder of the guest, and {plain_text(cwd)} cannot be entered there"
+    if cwd and result.exit_code == NOT_FOUND and errors.are_about_folder(cwd):
+        hint = "--cwd is a folder of the guest, not of this machine"
         click.echo(click.style("hint: ", fg="cyan") + hint, err=True)
     return result
 
@@ -155,13 +154,9 @@ class _ErrorsOfCommand:
         self._beginning += data[: _LONGEST_PATH_BYTES - len(self._beginning)]
         self._write(data)
 
-    def are_of_agent_about(self, folder: str) -> bool:
-        """Whether the agent said that it could not go to ``folder``.
-
-        It has no other words for that than a command's own, so a command that says the same
-        and fails in the same way is taken for it.
-        """
-        said = f"sandboxd: {folder}: ".encode("utf-8", "surrogateescape")
+    def are_about_folder(self, folder: str) -> bool:
+        """Whether they say that ``folder`` could not be entered."""
+        said = f"{folder}: cannot be entered: ".encode("utf-8", "surrogateescape")
         return self._beginning.startswith(said)
 
 
