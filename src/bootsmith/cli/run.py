@@ -55,7 +55,7 @@ def command(
 
 
 def _detach(vm: VM, image: str | None, name: str | None) -> int:
-    with note_if_long():
+    with note_if_long(vm.files.arch, vm.options.acceleration):
         detached = vm.detach(name=name, image_name=image)
     detached.close()
     click.echo(detached.id)

@@ -30,7 +30,7 @@ def command(image: Path | None, boot: bool, verbose: bool) -> None:
     if boot:
         from bootsmith.sdk.trial import try_image  # most checks boot nothing
 
-        with note_if_long():
+        with note_if_long(opened.arch):
             answer = try_image(opened.folder, reporter=Notes(verbose=verbose))
         click.echo(plain_text(f"{opened.folder}: {answer}"))
 

@@ -30,7 +30,7 @@ from bootsmith.plan.lock import Lock, decode_lock
 from bootsmith.sandbox.chosen import ChosenExecutor
 from bootsmith.sandbox.head_start import HeadStart
 from bootsmith.sdk.build_options import BuildOptions
-from bootsmith.sdk.settings import cache_folder, source_date_epoch
+from bootsmith.sdk.settings import source_date_epoch, state_folder
 from bootsmith.store.blobs import Store
 from bootsmith.store.fetch import Fetcher
 
@@ -61,7 +61,7 @@ def build_image(
         arch=arch,
         work_folder=store.work,
         head_start=head_start,
-        state_folder=cache_folder() / "state",
+        state_folder=state_folder(),
         reporter=reporter,
     )
     workbench = Workbench(

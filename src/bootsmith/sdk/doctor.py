@@ -23,7 +23,7 @@ from bootsmith.pipeline.debian_mirrors import DebianMirrors
 from bootsmith.pipeline.mirrors import MirrorAccess
 from bootsmith.plan.debian import repositories
 from bootsmith.sandbox.choose import sandbox_facts
-from bootsmith.sdk.settings import cache_folder
+from bootsmith.sdk.settings import cache_folder, state_folder
 from bootsmith.store.blobs import Store
 from bootsmith.store.fetch import Fetcher
 from bootsmith.vm.acceleration import decide
@@ -96,7 +96,7 @@ def _version(tool: str, path: Path) -> Finding:
 
 def _acceleration(arch: Arch) -> Finding:
     try:
-        decision = decide(acceleration_facts(cache_folder() / "state"), guest=arch)
+        decision = decide(acceleration_facts(state_folder()), guest=arch)
     except VMError as error:
         return Finding(
             subject="acceleration", verdict=Verdict.LIMITED, text=str(error), fix=error.hint

@@ -41,6 +41,11 @@ def cache_folder() -> Path:
     return home_folder() / ".cache" / "bootsmith"
 
 
+def state_folder() -> Path:
+    """Where it is noted what was learnt about this machine."""
+    return cache_folder() / "state"
+
+
 def image_store_folder() -> Path:
     """Where the library of images is."""
     variables = environment()

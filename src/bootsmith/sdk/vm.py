@@ -15,7 +15,7 @@ from bootsmith.sdk.boot_files import BootFiles, files_by_name, files_of_image, s
 from bootsmith.sdk.guest import Guest
 from bootsmith.sdk.image import Image
 from bootsmith.sdk.option_checks import require_ports
-from bootsmith.sdk.settings import cache_folder
+from bootsmith.sdk.settings import state_folder
 from bootsmith.sdk.vm_options import VMOptions, machine_spec
 from bootsmith.vm.agent import Agent
 from bootsmith.vm.machine import DiskMode, MachineSpec
@@ -301,7 +301,7 @@ def _start_options(options: VMOptions, reporter: Reporter) -> StartOptions:
         accelerator=options.accelerator,
         boot_timeout_s=options.boot_timeout_s,
         console_log=console_log,
-        state_folder=cache_folder() / "state",
+        state_folder=state_folder(),
         reporter=reporter,
     )
 
