@@ -12,6 +12,7 @@ import pytest
 
 from bootsmith.manifest.manifest import Manifest
 from tests.support.debian_images import bootsmith
+from tests.support.judges import unavailable
 from tests.support.stored_images import change_manifest, write_small_image
 
 
@@ -20,11 +21,12 @@ class Terminal:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.library = folder / "library"
         self.manifest: Manifest = write_small_image(folder / "assets")
         self.build_id = self.manifest.build_id
 
     def run(self, *words: str) -> subprocess.CompletedProcess[bytes]:
-        env = {"BOOTSMITH_IMAGE_STORE": str(self.folder / "library")}
+        env = {"BOOTSMITH_IMAGE_STORE": str(self.library)}
         return bootsmith("image", *words, env=env, cwd=self.folder)
 
     def says(self, *words: str) -> str:
@@ -61,6 +63,40 @@ def test_a_day_with_the_library(terminal: Terminal) -> None:
     assert terminal.run("ls").stdout == b""
 
 
+def test_a_name_that_moves_is_told(terminal: Terminal) -> None:
+    other = write_small_image(terminal.folder / "other", text="other").build_id
+    terminal.says("import", "assets", "--tag", "tools:1", "--tag", "kept")
+    first, last = terminal.says("import", "other", "--tag", "tools:1").splitlines()
+    assert first == f"tools:1 moved here from the image {terminal.build_id}"
+    assert last == f"{other} (x86_64): added, called tools:1"
+    moved = f"kept:latest moved here from the image {terminal.build_id}\n"
+    assert terminal.says("tag", "tools:1", "kept", "more") == (
+        f"{moved}kept: {other}\nmore: {other}\n"
+    )
+    assert "moved" not in terminal.says("tag", "tools:1", "kept")
+
+
+@pytest.mark.network
+def test_a_build_ends_with_the_names_of_its_image(terminal: Terminal) -> None:
+    def build(*words: str, epoch: str) -> list[str]:
+        env = {"BOOTSMITH_IMAGE_STORE": str(terminal.library), "SOURCE_DATE_EPOCH": epoch}
+        done = bootsmith("build", *words, env=env, cwd=terminal.folder)
+        if b"cannot be reached" in done.stderr:
+            unavailable("no Debian mirror can be reached")
+        assert done.returncode == 0, done.stderr
+        return done.stdout.decode().splitlines()
+
+    terminal.says("import", "assets", "--tag", "tools:1")
+    moved, names = build("--tag", "tools:1", "--tag", "new", epoch="1700000000")
+    assert moved == f"tools:1 moved here from the image {terminal.build_id}"
+    called, build_id = names.split(": build id ")
+    assert called == "tools:1, new:latest"
+    assert build("--tag", "new", "--quiet", epoch="1700000000") == []
+    folder, again = build("--tag", "new", "--output", "out", epoch="1700000000")
+    assert folder == f"{terminal.folder / 'out'}: build id {build_id}"
+    assert again == f"new:latest: build id {build_id}"
+
+
 def test_json(terminal: Terminal) -> None:
     terminal.says("import", "assets", "--tag", "tools")
     (listed,) = json.loads(terminal.says("ls", "--json"))
@@ -92,7 +128,7 @@ def test_the_day_shown_is_that_on_which_an_image_came(
 
 def test_a_tampered_image_is_found(terminal: Terminal) -> None:
     terminal.says("import", "assets", "--tag", "tools")
-    rootfs = terminal.folder / "library" / "objects" / terminal.build_id / "rootfs.ext4"
+    rootfs = terminal.library / "objects" / terminal.build_id / "rootfs.ext4"
     rootfs.chmod(0o644)
     with rootfs.open("r+b") as file:
         file.seek(1 << 20)
@@ -104,7 +140,7 @@ def test_a_tampered_image_is_found(terminal: Terminal) -> None:
     assert "checksums.rootfs: rootfs.ext4 has the digest" in done.stdout.decode()
     (listed,) = json.loads(terminal.run("ls", "--verify", "--json").stdout)
     assert len(listed["problems"]) == 1
-    env = {"BOOTSMITH_IMAGE_STORE": str(terminal.folder / "library")}
+    env = {"BOOTSMITH_IMAGE_STORE": str(terminal.library)}
     done = bootsmith("verify", "tools", env=env)
     assert (done.returncode, b"rootfs.ext4 has the digest" in done.stderr) == (1, True)
     assert b"import or pull it again" in done.stderr

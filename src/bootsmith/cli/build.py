@@ -140,13 +140,12 @@ def command(
     )
     with TerminalReporter(quiet=quiet, verbose=verbose) as reporter:
         if tags:
-            image = _build_and_tag(config_path, output, tags, options, reporter)
+            told = _build_and_tag(config_path, output, tags, options, reporter)
         else:
-            image = Image.build(
-                config_path, output=output or DEFAULT_OUTPUT, options=options, reporter=reporter
-            )
+            told = [_build(config_path, output or DEFAULT_OUTPUT, options, reporter)]
     if not quiet:
-        click.echo(f"{image.folder}: build id {image.build_id}")
+        for line in told:
+            click.echo(line)
     return 0
 
 
@@ -160,22 +159,34 @@ def _former_lock(output: Path | None, tags: tuple[str, ...]) -> Path:
     return select(str(Reference.parse(tags[0]))).folder / LOCK_NAME
 
 
+def _build(config: Path | None, output: Path, options: BuildOptions, reporter: Reporter) -> str:
+    """Build into a folder; what there is to tell of it."""
+    image = Image.build(config, output=output, options=options, reporter=reporter)
+    return f"{image.folder}: build id {image.build_id}"
+
+
 def _build_and_tag(
     config: Path | None,
     output: Path | None,
     tags: tuple[str, ...],
     options: BuildOptions,
     reporter: Reporter,
-) -> Image:
-    """Build into the library, or into a folder that the library then takes a copy of."""
+) -> list[str]:
+    """Build into the library, or into a folder that the library then takes a copy of.
+
+    Returns what there is to tell, the names last.
+    """
+    from bootsmith.cli.image_text import moved_lines
     from bootsmith.library.reference import Reference
     from bootsmith.sdk.library import Library  # brings archives along: only when asked for
 
-    for tag in tags:
-        Reference.parse(tag)  # a wrong name is told before the work
+    names = ", ".join(str(Reference.parse(tag)) for tag in tags)  # a wrong one is told at once
     library = Library(reporter=reporter)
+    before = library.labels(tags)
+    told = []
     if output is None:
-        return library.build(config, tags=tags, options=options)
-    image = Image.build(config, output=output, options=options, reporter=reporter)
-    library.take(output, tags=tags)
-    return image
+        build_id = library.build(config, tags=tags, options=options).build_id
+    else:
+        told.append(_build(config, output, options, reporter))
+        build_id = library.take(output, tags=tags).manifest.build_id
+    return [*told, *moved_lines(before, library.labels(tags)), f"{names}: build id {build_id}"]

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
 
-from bootsmith.cli.image_text import image_lines, library_table, stored_fields, taken_text
+from bootsmith.cli.image_text import (
+    image_lines,
+    library_table,
+    moved_lines,
+    stored_fields,
+    taken_text,
+)
 from bootsmith.cli.sizes import size_text
 from bootsmith.errors import ConfigError
 from bootsmith.sdk.inspection import inspection
-from bootsmith.sdk.library import Library, Removed, Transfer
+from bootsmith.sdk.library import Label, Library, Removed, Transfer
 
 _ARCH = click.option("--arch", metavar="ARCH", help="The image for this architecture.")
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -65,7 +72,11 @@ def import_image(source: Path, tags: tuple[str, ...], link: bool, move: bool, qu
     if link and move:
         raise ConfigError("--link and --move exclude each other")
     transfer = Transfer.LINK if link else Transfer.MOVE if move else Transfer.COPY
-    taken = Library().take(source, tags=tags, transfer=transfer)
+    library = Library()
+    before = library.labels(tags)
+    taken = library.take(source, tags=tags, transfer=transfer)
+    if not quiet:
+        _tell_moved(before, library.labels(tags))
     click.echo(taken.manifest.build_id if quiet else taken_text(taken, tags))
 
 
@@ -75,7 +86,10 @@ def import_image(source: Path, tags: tuple[str, ...], link: bool, move: bool, qu
 @_ARCH
 def tag(selector: str, names: tuple[str, ...], arch: str | None) -> None:
     """Give an image more names.  A name that another image has moves to this one."""
-    found = Library().tag(selector, *names, arch=arch)
+    library = Library()
+    before = library.labels(names)
+    found = library.tag(selector, *names, arch=arch)
+    _tell_moved(before, library.labels(names))
     for name in names:
         click.echo(f"{name}: {found.build_id}")
 
@@ -148,6 +162,11 @@ def pull(name: str, registry: str | None, arch: str | None, quiet: bool) -> None
     with TerminalReporter(quiet=quiet) as reporter:
         taken = Library(reporter=reporter).pull(name, registry=registry, arch=arch)
     click.echo(taken.manifest.build_id if quiet else taken_text(taken, (name,)))
+
+
+def _tell_moved(before: Iterable[Label], after: Iterable[Label]) -> None:
+    for line in moved_lines(before, after):
+        click.echo(line)
 
 
 def _tell_removed(removed: Removed, *, would: bool = False) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from bootsmith.cli.sizes import size_text
 from bootsmith.model.plain_text import plain_text
-from bootsmith.sdk.library import DiskUse, StoredImage, Taken
+from bootsmith.sdk.library import DiskUse, Label, StoredImage, Taken
 
 _HEAD = ("NAME", "ARCH", "BUILD ID", "SIZE", "ON DISK", "ADDED", "")
 _RIGHT = {3, 4}
@@ -53,6 +53,14 @@ def taken_text(taken: Taken, names: Sequence[str]) -> str:
     """What became of an image that was to be taken in."""
     called = f", called {' and '.join(names)}" if names else ""
     return f"{taken.manifest.build_id} ({taken.manifest.arch}): {taken.outcome.value}{called}"
+
+
+def moved_lines(before: Iterable[Label], after: Iterable[Label]) -> Iterator[str]:
+    """A line for each name that means another image than it did ``before``."""
+    now = {(label.reference, label.arch): label.build_id for label in after}
+    for label in sorted(before):
+        if now.get((label.reference, label.arch), label.build_id) != label.build_id:
+            yield f"{label.reference} moved here from the image {label.build_id}"
 
 
 def image_lines(found: Mapping[str, Any]) -> Iterator[str]:

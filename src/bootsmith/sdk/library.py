@@ -21,7 +21,7 @@ from bootsmith.library.intake import Intake, Outcome, Taken, Transfer
 from bootsmith.library.reference import Reference
 from bootsmith.library.removal import Removal, Removed
 from bootsmith.library.selection import Selected, Selection
-from bootsmith.library.shelf import Shelf
+from bootsmith.library.shelf import Label, Shelf
 from bootsmith.model.arch import Arch
 from bootsmith.model.reporter import PythonWarnings, Reporter
 from bootsmith.sdk.image import Image
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DiskUse",
+    "Label",
     "Library",
     "Outcome",
     "Removed",
@@ -75,6 +76,14 @@ class Library:
     def total_use(self) -> DiskUse:
         """The room that all images take together."""
         return total_use(self._shelf)
+
+    def labels(self, tags: Iterable[str]) -> frozenset[Label]:
+        """What the names ``tags`` mean now, each for every architecture that it has an image for.
+
+        Raises ``ImageError`` for what cannot be a name.
+        """
+        references = {Reference.parse(tag) for tag in tags}
+        return frozenset(label for label in self._shelf.labels() if label.reference in references)
 
     def select(self, selector: str | Path, *, arch: str | None = None) -> Selected:
         """The image that ``selector`` means: a folder, a build id, a name, part of a build id.
