@@ -157,7 +157,16 @@ def test_a_tampered_image_is_found(terminal: Terminal) -> None:
         (("inspect", "assets", "--arch", "aarch64"), "is for x86_64, not for aarch64"),
         (("tag", "tools", "../x"), "no image name"),
         (("tag", "tools", "x86_64"), "is an architecture"),
-        (("import", "nothing"), "there is no image in"),
+        (("import", "nothing"), "nothing does not exist\nhint: an image is a folder with manifest"),
+        (
+            ("import", "/dev/null"),
+            "/dev/null is neither a folder nor a file\nhint: an image is a f",
+        ),
+        (
+            ("import", "assets/manifest.json"),
+            "manifest.json is no archive of an image\nhint: an im",
+        ),
+        (("import", "assets/rootfs.ext4"), "rootfs.ext4 is no archive of an image\nhint: an image"),
         (("import", "."), "there is no image in"),
         (("import", "assets", "--tag", "a:b:"), "no image name"),
         (("rm", "absent"), "no image in the library called absent"),

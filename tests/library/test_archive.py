@@ -148,9 +148,9 @@ def test_links_and_ways_out_are_refused(
 @pytest.mark.parametrize(
     ("data", "says"),
     [
-        (b"", "no tar archive"),
-        (b"not a tar" * 100, "no tar header"),
-        (archive(), "holds no image"),
+        (b"", "no archive of an image"),
+        (b"not a tar" * 100, "no archive of an image"),
+        (archive(), "no archive of an image"),  # nothing is in it
         (gzipped(archive())[:-9], "cut off"),
         (gzipped(archive())[:30] + b"damaged!" * 8, "damaged"),
         (bz2.compress(archive()), "compressed with bzip2"),

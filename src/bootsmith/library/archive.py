@@ -29,8 +29,14 @@ from bootsmith.model.zstd import zstd
 from bootsmith.sources.inflate import inflated
 from bootsmith.tree.contents import content_chunks, read_content
 from bootsmith.tree.entry import BlobSlice, Directory, Member, Metadata, RegularFile
+from bootsmith.tree.tar_format import BLOCK_BYTES, checksum_holds
 from bootsmith.tree.tar_reader import read_tar
 from bootsmith.tree.tar_writer import tar_chunks
+
+WHAT_IS_TAKEN_IN = (
+    f"an image is a folder with {MANIFEST_NAME} in it, or an archive of its files: "
+    ".tar, .tar.gz or .tar.zst"
+)
 
 _SUFFIXES = {None: "", "gzip": ".gz", "xz": ".xz", "zstd": ".zst", "lzma": ".lzma"}
 _MAGIC_BYTES = 8
@@ -55,6 +61,8 @@ def unpack_image(archive: Path, folder: Path, *, beside: Path) -> None:
             if sink.position > _TAR_MOST_BYTES:
                 raise ArchiveError(f"{archive} grows beyond {_TAR_MOST_BYTES} bytes")
     with FileSource(plain) as source:
+        if not _begins_as_tar(source):
+            raise ArchiveError(f"{archive} is no archive of an image", hint=WHAT_IS_TAKEN_IN)
         _unpack(source, folder, origin=archive.name)
     remove_file(plain)
 
@@ -136,6 +144,12 @@ class _Files:
 
     def open_blob(self, blob: Digest) -> ByteSource:
         return self._sources[blob]
+
+
+def _begins_as_tar(source: ByteSource) -> bool:
+    """Any other file is told apart from an archive that was damaged further on."""
+    first = source.read_at(0, min(BLOCK_BYTES, source.size_bytes))
+    return len(first) == BLOCK_BYTES and checksum_holds(first)
 
 
 def _unpack(source: ByteSource, folder: Path, *, origin: str) -> None:

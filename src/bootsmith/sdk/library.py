@@ -14,7 +14,7 @@ from bootsmith.errors import ImageError, Problem
 from bootsmith.host.disk_use import DiskUse
 from bootsmith.host.environment import host_arch
 from bootsmith.host.files import user_path
-from bootsmith.host.paths import ensure_folder, is_file, is_folder
+from bootsmith.host.paths import ensure_folder, exists, is_file, is_folder
 from bootsmith.host.work_place import work_place
 from bootsmith.library.catalogue import StoredImage, stored_images, total_use
 from bootsmith.library.intake import Intake, Outcome, Taken, Transfer
@@ -146,15 +146,19 @@ class Library:
     ) -> Taken:
         """Take in the image in the folder or archive ``source``; see ``Transfer``.
 
-        Everything is computed again from the files.  Raises ``InvalidImage`` when they are
-        not what the manifest says, ``UnsafePath`` when it leads elsewhere.
+        Everything is computed again from the files.  Raises ``ImageError`` when ``source`` is
+        neither, ``InvalidImage`` when the files are not what the manifest says, ``UnsafePath``
+        when it leads elsewhere.
         """
         references = [Reference.parse(tag) for tag in tags]
         path = user_path(source)
-        if not is_file(path):
+        if is_folder(path):
             return self._intake.take(path, references=references, transfer=transfer)
-        from bootsmith.library.archive import unpack_image
+        from bootsmith.library.archive import WHAT_IS_TAKEN_IN, unpack_image
 
+        if not is_file(path):
+            problem = "is neither a folder nor a file" if exists(path) else "does not exist"
+            raise ImageError(f"{source} {problem}", hint=WHAT_IS_TAKEN_IN)
         with work_place(self._shelf.work, label="import") as place:
             folder = place / "image"
             ensure_folder(folder)
