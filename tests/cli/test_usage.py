@@ -50,6 +50,28 @@ def test_without_any_image_one_is_told_how_to_make_it(
     ]
 
 
+@pytest.mark.parametrize("words", [("exec", "--", "true"), ("bash",), ("verify",)])
+@pytest.mark.parametrize("variable", ["BOOTSMITH_GUEST_DIR", "GONDOLIN_GUEST_DIR"])
+def test_a_folder_that_a_variable_names_is_told_with_it(
+    words: tuple[str, ...], variable: str, tmp_path: Path
+) -> None:
+    def said(folder: Path) -> list[str]:
+        env = {"BOOTSMITH_GUEST_DIR": "", "GONDOLIN_GUEST_DIR": "", variable: str(folder)}
+        done = bootsmith(*words, cwd=tmp_path, env=env)
+        assert done.returncode == 1
+        return done.stderr.decode().splitlines()
+
+    no_folder = tmp_path / "none"
+    error, hint = said(no_folder)
+    assert error == (
+        f"error: {variable} is to be the folder of an image, and there is no folder {no_folder}"
+    )
+    assert hint == f"hint: make one with: bootsmith build --output {no_folder}; or name an image"
+    error, hint = said(tmp_path)
+    assert error.startswith(f"error: there is no image in {tmp_path}: ")
+    assert hint.endswith(f"; no image is named, and so {variable} says where it is")
+
+
 @pytest.mark.parametrize("group", ["image", "guest"])
 def test_no_line_of_a_groups_help_is_cut_short(group: str) -> None:
     assert "..." not in bootsmith(group, "--help").stdout.decode().partition("Commands:")[2]

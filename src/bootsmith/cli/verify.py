@@ -9,7 +9,7 @@ import click
 from bootsmith.cli.notes import Notes, note_if_long
 from bootsmith.model.plain_text import plain_text
 from bootsmith.sdk.image import Image
-from bootsmith.sdk.settings import existing_default_folder
+from bootsmith.sdk.settings import default_image_folder
 
 
 @click.command()
@@ -26,7 +26,11 @@ def command(image: Path | None, boot: bool, verbose: bool) -> None:
     IMAGE is a folder, a build id or a name; by default $BOOTSMITH_GUEST_DIR,
     $GONDOLIN_GUEST_DIR or ./bootsmith-image.
     """
-    opened = verify_image(image or existing_default_folder())
+    if image is not None:
+        opened = verify_image(image)
+    else:
+        with default_image_folder() as folder:
+            opened = verify_image(folder)
     if boot:
         from bootsmith.sdk.trial import try_image  # most checks boot nothing
 

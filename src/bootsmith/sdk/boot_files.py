@@ -11,7 +11,7 @@ from bootsmith.host.paths import exists
 from bootsmith.manifest.manifest import INITRAMFS_NAME, KERNEL_NAME, MANIFEST_NAME, ROOTFS_NAME
 from bootsmith.model.arch import Arch
 from bootsmith.sdk.image import Image
-from bootsmith.sdk.settings import existing_default_folder
+from bootsmith.sdk.settings import default_image_folder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +75,8 @@ def selected_files(selector: str | Path | None) -> BootFiles:
     Raises ``ImageError`` when there is none.
     """
     if selector is None:
-        return files_of_folder(existing_default_folder())
+        with default_image_folder() as default:
+            return files_of_folder(default)
     folder = user_path(selector)
     if not exists(folder / MANIFEST_NAME):
         from bootsmith.sdk.selecting import select  # the library; a folder does without it

@@ -5,7 +5,7 @@
                              else ``$XDG_DATA_HOME/bootsmith/images``)
 ``BOOTSMITH_IMAGE_REGISTRY`` where images are pulled from (else ``$GONDOLIN_IMAGE_REGISTRY_URL``,
                              else Gondolin's own)
-``BOOTSMITH_GUEST_DIR``      the image that is meant when none is named
+``BOOTSMITH_GUEST_DIR``      the folder of the image that is meant when none is named
 ``GONDOLIN_GUEST_DIR``       the same, where that is not set
 ``BOOTSMITH_DEBIAN_MIRROR``  the mirror of Debian's archive
 ``BOOTSMITH_DEBIAN_SECURITY_MIRROR``  the mirror of its security archive
@@ -17,9 +17,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from bootsmith.errors import ConfigError, ImageNotFound
+from bootsmith.errors import BootsmithError, ConfigError, ImageNotFound
 from bootsmith.host.environment import environment, home_folder
 from bootsmith.host.files import user_path
 from bootsmith.host.paths import is_folder
@@ -28,6 +29,7 @@ _LATEST_S = 15_032_385_535  # 34 bits from 1901 on: the last second of an ext4 i
 _GONDOLINS_REGISTRY = (
     "https://raw.githubusercontent.com/earendil-works/gondolin/main/builtin-image-registry.json"
 )
+_GUEST_FOLDERS = ("BOOTSMITH_GUEST_DIR", "GONDOLIN_GUEST_DIR")
 DEFAULT_OUTPUT = Path("bootsmith-image")
 
 
@@ -66,25 +68,45 @@ def image_registry(named: str | None = None) -> str:
     return named if "://" in named else user_path(named).as_uri()
 
 
-def existing_default_folder() -> Path:
+@contextmanager
+def default_image_folder() -> Iterator[Path]:
     """The folder of the image that is meant when none is named.
 
-    Raises ``ImageNotFound`` when there is no such folder.
+    Raises ``ImageNotFound`` when there is no such folder.  That error, and any about the folder
+    while it is worked with, says which variable names it.
     """
-    folder = next(image_folders())
-    if not is_folder(folder):
-        raise ImageNotFound(
-            f"no image is named, and there is no folder {folder} here",
+    variables = environment()
+    named_by = next((name for name in _GUEST_FOLDERS if variables.get(name)), None)
+    try:
+        folder = next(image_folders())
+        if not is_folder(folder):
+            raise _no_default_image(folder, named_by)
+        yield folder
+    except BootsmithError as error:
+        if named_by is not None and named_by not in str(error):
+            advice = f"{error.hint}; " if error.hint else ""
+            error.hint = f"{advice}no image is named, and so {named_by} says where it is"
+        raise
+
+
+def _no_default_image(folder: Path, named_by: str | None) -> ImageNotFound:
+    if named_by is not None:
+        return ImageNotFound(
+            f"{named_by} is to be the folder of an image, and there is no folder {folder}",
             selector=str(folder),
-            hint="make one with: bootsmith build; or name one that bootsmith image ls shows",
+            hint=f"make one with: bootsmith build --output {folder}; or name an image",
         )
-    return folder
+    return ImageNotFound(
+        f"no image is named, and there is no folder {folder} here",
+        selector=str(folder),
+        hint="make one with: bootsmith build; or name one that bootsmith image ls shows",
+    )
 
 
 def image_folders() -> Iterator[Path]:
     """Where images lie that nobody has to name, the one that is meant first."""
     variables = environment()
-    for name in ("BOOTSMITH_GUEST_DIR", "GONDOLIN_GUEST_DIR"):
+    for name in _GUEST_FOLDERS:
         if named := variables.get(name):
             yield user_path(named)
     yield DEFAULT_OUTPUT
