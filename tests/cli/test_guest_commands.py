@@ -64,6 +64,8 @@ def test_a_mistyped_option_is_told_before_the_command_that_seems_to_be_missing()
         ("--memory", "63M"),
         ("--memory", "2 G"),
         ("--cpus", "0"),
+        ("--cpus", "256"),
+        ("--cpus", "two"),
         ("--env", "=x"),
         ("--env", "x"),
     ],

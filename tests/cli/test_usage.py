@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 
+from bootsmith.cli.main import bootsmith as group
 from tests.support.debian_images import BOOTSMITH, bootsmith
 from tests.support.stored_images import write_small_image
 
@@ -72,9 +75,32 @@ def test_a_folder_that_a_variable_names_is_told_with_it(
     assert hint.endswith(f"; no image is named, and so {variable} says where it is")
 
 
-@pytest.mark.parametrize("group", ["image", "guest"])
-def test_no_line_of_a_groups_help_is_cut_short(group: str) -> None:
-    assert "..." not in bootsmith(group, "--help").stdout.decode().partition("Commands:")[2]
+@pytest.mark.parametrize("name", ["image", "guest"])
+def test_no_line_of_a_groups_help_is_cut_short(name: str) -> None:
+    assert "..." not in bootsmith(name, "--help").stdout.decode().partition("Commands:")[2]
+
+
+def every_command(
+    command: click.Command, *above: str
+) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    yield above, command
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            below = command.get_command(context, name)
+            assert below is not None
+            yield from every_command(below, *above, name)
+
+
+def test_every_option_says_what_it_does_in_words() -> None:
+    commands = list(every_command(group, "bootsmith"))
+    assert ("bootsmith", "image", "ls") in dict(commands)
+    for words, command in commands:
+        options = [param for param in command.params if isinstance(param, click.Option)]
+        silent = [option.opts for option in options if not option.help]
+        assert silent == [], words
+        context = click.Context(command, info_name=words[-1])
+        assert "<=" not in command.get_help(context), words
 
 
 FULL = Path("/dev/full")

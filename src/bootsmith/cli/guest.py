@@ -20,7 +20,7 @@ def command() -> None:
 @click.option("--arch", metavar="ARCH", help="x86_64 or aarch64; by default this machine's.")
 @click.option(
     "--output", "-o", type=click.Path(path_type=Path, dir_okay=False), default="bootsmith-guest",
-    show_default=True,
+    show_default=True, help="The file to write it to.",
 )  # fmt: skip
 def build(arch: str | None, output: Path) -> None:
     """Make the guest agent again from the sources that come with bootsmith.

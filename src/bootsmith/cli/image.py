@@ -37,7 +37,7 @@ def command() -> None:
 @click.option("--verify", is_flag=True, help="Read all files and tell which images are damaged.")
 @_JSON
 def list_images(verify: bool, as_json: bool) -> int:
-    """List the images: names, architecture, build id, sizes, age."""
+    """List the images: names, architecture, build id, sizes, day added."""
     library = Library()
     images = library.images()
     problems = {

@@ -42,6 +42,12 @@ def _size_bytes(text: str) -> int:
     return int(found[1]) * _UNITS[found[2].upper()]
 
 
+def _cpus(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,9}", text) or not 1 <= int(text) <= MOST_CPUS:
+        raise click.BadParameter(f"{text!r} is no number of processors from 1 to {MOST_CPUS}")
+    return int(text)
+
+
 def _memory_mib(text: str) -> int:
     """A number alone counts MiB."""
     size_mib = int(text) if re.fullmatch(r"[0-9]+", text) else _size_bytes(text) >> 20
@@ -66,10 +72,10 @@ _OPTIONS = (
         "--mount", "-m", "mounts", multiple=True, type=_mount, metavar="HOST:GUEST[:ro]",
         help="Show a folder of this machine in the guest.",
     ),
-    click.option("--cpus", type=click.IntRange(1, MOST_CPUS), metavar="N",
-        help="Processors; by default 2, and 1 under emulation."),
+    click.option("--cpus", type=_cpus, metavar="N",
+        help=f"Processors, 1 to {MOST_CPUS}; by default 2, and 1 under emulation."),
     click.option(
-        "--memory", "memory_mib", type=_memory_mib, default="1024", show_default=True,
+        "--memory", "memory_mib", type=_memory_mib, default="1024M", show_default=True,
         metavar="SIZE", help="Memory, as in 512M or 2G; a number alone counts MiB.",
     ),
     click.option("--network/--no-network", default=True,

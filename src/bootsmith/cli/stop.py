@@ -13,7 +13,7 @@ from bootsmith.sdk.machines import stop_machine
 @click.argument("ids", metavar="ID...", nargs=-1, required=True)
 @click.option("--kill", is_flag=True, help="Pull the plug; what is not written yet is lost.")
 @click.option(
-    "--timeout", "timeout_s", type=parse_seconds, metavar="SECONDS", default=10.0,
+    "--timeout", "timeout_s", type=parse_seconds, metavar="SECONDS", default="10",
     show_default=True,
     help="How long the guest may take before the plug is pulled.",
 )  # fmt: skip
