@@ -62,6 +62,7 @@ pub fn describe(failure: Error) []const u8 {
         error.BUSY => "device or resource busy",
         error.TIMEDOUT => "timed out",
         error.CONNREFUSED => "connection refused",
+        error.@"2BIG" => "argument list too long",
         else => @errorName(failure),
     };
 }

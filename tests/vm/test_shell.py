@@ -58,10 +58,3 @@ def test_a_command_that_ends_ends_the_session_although_nobody_types() -> None:
     with connected_agent() as agent:
         assert run_on_terminal(agent, screen, "echo bye; exit 3").exit_code == 3
     assert screen.shown == b"bye\r\n"
-
-
-def test_a_command_that_is_not_there_is_told_on_the_screen() -> None:
-    screen = TypedScreen()
-    with connected_agent() as agent:
-        assert run_on_terminal(agent, screen, ["nonesuch"]).exit_code == 127
-    assert screen.shown == b"nonesuch: not found\r\n"

@@ -130,12 +130,29 @@ fn launch(plan: *const Launch) sys.Error!sys.pid_t {
 /// The child's part: becomes the command.  It changes nothing but its own stack and descriptors.
 fn runCommand(argument: usize) callconv(.c) u8 {
     const plan: *const Launch = @ptrFromInt(argument);
-    const failure = become(plan.wanted, plan.standard, plan.on_terminal);
-    const name = if (failure.folder) plan.wanted.folder.? else plan.wanted.command;
-    for ([_][]const u8{ "sandboxd: ", name, ": ", sys.describe(failure.cause), "\n" }) |part| {
+    complain(plan.wanted, become(plan.wanted, plan.standard, plan.on_terminal));
+    linux.exit_group(exit_not_started);
+}
+
+/// In the words of a shell; it is the command's standard error that this is written to.
+fn complain(wanted: *const request.ExecRequest, failure: Failure) void {
+    const name = if (failure.folder) wanted.folder.? else wanted.command;
+    const is_absent = failure.cause == error.NOENT or failure.cause == error.NOTDIR;
+    const is_path = std.mem.indexOfScalar(u8, name, '/') != null;
+    const verdict: []const u8 = if (failure.folder)
+        "cannot be entered: "
+    else if (!is_absent)
+        "cannot be run: "
+    else
+        "";
+    // A file that is there may lack its interpreter, of which the kernel says the same.
+    const reason = if (is_absent and !failure.folder and !is_path)
+        "not found"
+    else
+        sys.describe(failure.cause);
+    for ([_][]const u8{ name, ": ", verdict, reason, "\n" }) |part| {
         sys.writeAll(2, part) catch break;
     }
-    linux.exit_group(exit_not_started);
 }
 
 const Failure = struct { cause: sys.Error, folder: bool = false };

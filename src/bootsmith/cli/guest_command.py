@@ -23,10 +23,10 @@ from bootsmith.host.standard_streams import (
 from bootsmith.sdk.guest import Guest
 from bootsmith.sdk.vm_options import CommandResult
 from bootsmith.vm.execution import RunningCommand
-from bootsmith.vm.not_started import NOT_FOUND
 from bootsmith.vm.shell import LOGIN_SHELL
 
-_LONGEST_PATH_BYTES = 4096 + 32  # with what is said of it
+_NOT_STARTED = 127  # the agent's exit status for a command that it could not start
+_LONGEST_PATH_BYTES = 4096 + 32  # with what the agent says around it
 
 
 class CommandAfterDashes(click.Command):
@@ -129,7 +129,7 @@ def run_streaming(
             on_stderr=errors.pass_on,
             on_start=lambda running: signals.lead_to(_sender(running)),
         )
-    if cwd and result.exit_code == NOT_FOUND and errors.are_about_folder(cwd):
+    if cwd and result.exit_code == _NOT_STARTED and errors.are_of_agent_about(cwd):
         hint = "--cwd is a folder of the guest, not of this machine"
         click.echo(click.style("hint: ", fg="cyan") + hint, err=True)
     return result
@@ -154,8 +154,12 @@ class _ErrorsOfCommand:
         self._beginning += data[: _LONGEST_PATH_BYTES - len(self._beginning)]
         self._write(data)
 
-    def are_about_folder(self, folder: str) -> bool:
-        """Whether they say that ``folder`` could not be entered."""
+    def are_of_agent_about(self, folder: str) -> bool:
+        """Whether the agent said that it could not go to ``folder``.
+
+        It has no other words for that than a command's own, so a command that says the same
+        and fails in the same way is taken for it.
+        """
         said = f"{folder}: cannot be entered: ".encode("utf-8", "surrogateescape")
         return self._beginning.startswith(said)
 

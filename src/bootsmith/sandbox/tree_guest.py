@@ -15,9 +15,8 @@ from bootsmith.model.guest_command import GuestCommand
 from bootsmith.sandbox.executor import OnOutput, SandboxJob
 from bootsmith.sandbox.failures import cannot_start, failed, timed_out
 from bootsmith.sandbox.output import Lines
-from bootsmith.vm.execution import Command
+from bootsmith.vm.execution import Command, Stream
 from bootsmith.vm.running import RunningMachine
-from bootsmith.vm.stream import Stream
 
 _PROGRAM = "/bin/bootsmith-guest"
 _PREPARE_TIMEOUT_S = 120.0

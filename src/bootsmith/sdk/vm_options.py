@@ -64,8 +64,7 @@ _CHECKS: Mapping[str, Check] = {
 class CommandResult:
     """How a command in the guest ended.
 
-    ``exit_code`` is 128 + n when ``signal`` n ended it; as with a shell, 127 when it was not found
-    (or its folder cannot be entered) and 126 when it cannot be run.
+    ``exit_code`` is 128 + n when ``signal`` n ended it and 127 when it could not be started.
     ``stdout`` and ``stderr`` are text, what is not UTF-8 replaced; the bytes stand beside.
     """
 

@@ -8,9 +8,8 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Se
 from bootsmith.errors import AgentError
 from bootsmith.host.channel import Channel
 from bootsmith.host.clock import Deadline
-from bootsmith.vm.execution import Command, ExecResult, RunningCommand
+from bootsmith.vm.execution import Command, ExecResult, RunningCommand, Stream
 from bootsmith.vm.line import Exchange, Line
-from bootsmith.vm.stream import Stream
 
 _FILE_CHUNK_BYTES = 256 << 10
 _FILE_FAILURES = {"file_read_failed", "file_write_failed", "file_delete_failed"}

@@ -6,14 +6,13 @@ import contextlib
 import threading
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from typing import Self
 
 from bootsmith.errors import AgentError
 from bootsmith.host.clock import Deadline
 from bootsmith.vm.cbor import Value
 from bootsmith.vm.line import Exchange, Line
-from bootsmith.vm.not_started import Beginning
-from bootsmith.vm.stream import Stream
 
 # Large enough that a busy pipe never waits for the host, small enough that 64 commands at once
 # keep the host below 128 MiB.
@@ -27,15 +26,17 @@ _SIGKILL = 9  # Linux's number, whatever system the host runs
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExecResult:
-    """How a command ended.
-
-    ``exit_code`` is 128 + n after signal n; 127: it was not found; 126: it cannot be run.
-    """
+    """How a command ended.  ``exit_code`` is 128 + n after signal n; 127: it did not start."""
 
     exit_code: int
     stdout: bytes = b""
     stderr: bytes = b""
     signal: int | None = None
+
+
+class Stream(Enum):
+    STDOUT = "stdout"
+    STDERR = "stderr"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,9 +88,6 @@ class RunningCommand:
         self._open_bytes = dict.fromkeys(Stream, WINDOW_BYTES)
         self._owed_bytes = dict.fromkeys(Stream, 0)
         self._has_terminal = command.terminal is not None
-        self._beginning = Beginning(
-            program=command.argv[0], folder=command.cwd, has_terminal=self._has_terminal
-        )
         self._is_closed = False
         self.result: ExecResult | None = None
         try:
@@ -116,14 +114,13 @@ class RunningCommand:
                 match message.kind:
                     case "exec_output":
                         stream, data = self._account(message.text("stream"), message.data("data"))
-                        yield from self._beginning.pass_on(stream, data)
+                        yield stream, data
                         self._give_credit(stream, len(data))
                     case "exec_response":
-                        exit_code, rest = self._beginning.end(message.number("exit_code"))
                         self.result = ExecResult(
-                            exit_code=exit_code, signal=message.optional_number("signal")
+                            exit_code=message.number("exit_code"),
+                            signal=message.optional_number("signal"),
                         )
-                        yield from rest
                     case kind:
                         raise AgentError(f"the guest answered a command with {kind!r}")
         finally:

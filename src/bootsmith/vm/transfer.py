@@ -24,8 +24,7 @@ from bootsmith.host.folder_entries import FolderEntry, folder_entries
 from bootsmith.host.paths import is_folder
 from bootsmith.host.tree_writer import TreeWriter
 from bootsmith.vm.agent import Agent
-from bootsmith.vm.execution import Command, RunningCommand
-from bootsmith.vm.stream import Stream
+from bootsmith.vm.execution import Command, RunningCommand, Stream
 
 # -p because busybox applies the umask without it; -o because owners of this machine mean nothing.
 _RECEIVE = 'mkdir -p -- "$1" && exec tar -xpof - -C "$1"'
