@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
+from time import sleep
 
 import pytest
 
@@ -249,6 +252,28 @@ def test_a_file_that_its_reader_refuses_is_not_asked_for_again(tmp_path: Path) -
         with pytest.raises(IntegrityError, match="not it"):
             fetcher(tmp_path).take_in([unnamed(server.url + "a.apk", [])])
         assert server.paths() == ["a.apk"]
+    assert leftovers(tmp_path) == []
+
+
+def test_a_refusal_lets_the_next_download_of_the_file_alone(tmp_path: Path) -> None:
+    """While what came is judged its name is free, and another process may have begun again."""
+    admitted: list[Descriptor] = []
+    begun: list[Future[None]] = []
+    with serve({"a.apk": DATA}) as server, ThreadPoolExecutor(1) as another:
+        server.fail("a.apk", Fault(replace_with=bytes(len(DATA))), Fault(delay_s=0.2))
+        wanted = unnamed(server.url + "a.apk", admitted)
+        path = tmp_path / "store" / "partial" / wanted.key.hex
+
+        def refuse(found: Descriptor) -> None:
+            begun.append(another.submit(fetcher(tmp_path).take_in, [wanted]))
+            while not path.exists():
+                sleep(0.001)
+            raise IntegrityError("not it", expected="this", actual="that")
+
+        with pytest.raises(IntegrityError, match="not it"):
+            fetcher(tmp_path).take_in([replace(wanted, admit=refuse)])
+        begun[0].result()
+    assert [one.digest for one in admitted] == [Digest.of(DATA)]
     assert leftovers(tmp_path) == []
 
 

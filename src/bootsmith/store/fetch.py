@@ -175,20 +175,27 @@ class Fetcher:
         return accepted
 
     def _accept(self, partial: PartialFile, blob: _Download, url: str, *, continued: bool) -> bool:
-        found = partial.descriptor()
         try:
-            check_descriptor(found, blob.expecting(found), url=url)
-            self.store.blobs.adopt(partial.path, found)
-            if blob.admit is not None:
-                blob.admit(found)
+            self._take_over(partial, blob, url)
         except (IntegrityError, ArchiveError) as error:
-            partial.remove()
             if not continued:
                 raise
             # The two halves may stem from different answers; the whole must be right.
             self.reporter.warning(f"{error}; fetching all of it again")
             return False
         return True
+
+    def _take_over(self, partial: PartialFile, blob: _Download, url: str) -> None:
+        found = partial.descriptor()
+        try:
+            check_descriptor(found, blob.expecting(found), url=url)
+        except IntegrityError:
+            partial.remove()
+            raise
+        # From here on another process may have begun a file of that name, which is not ours.
+        self.store.blobs.adopt(partial.path, found)
+        if blob.admit is not None:
+            blob.admit(found)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
