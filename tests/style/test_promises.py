@@ -232,6 +232,7 @@ PROMISES: dict[str, tuple[str, ...]] = {
     ),
     "killed at any moment": (
         "pipeline/test_interruption.py::test_an_interrupted_build_is_repaired_by_the_next",
+        "pipeline/test_alpine_endings.py::test_a_build_that_is_interrupted",
         "library/test_intake.py::test_killed_at_any_moment",
         "sandbox/test_vm.py::test_whoever_ends_bootsmith_nothing_stays",
         "cli/test_sessions.py::test_nothing_is_left_of_a_command_that_was_killed",

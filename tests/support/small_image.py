@@ -5,6 +5,7 @@ It is Debian's kernel and one static program of Debian's, busybox, with our agen
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from bootsmith.image.ext4 import Ext4Options
@@ -42,16 +43,17 @@ def write_small_image(folder: Path, arch: Arch) -> Path:
     root = overlay(_root(debian.busybox), boot.modules)
     root = add_guest(root, guest, request, epoch_s=_EPOCH_S, reporter=Silent())
     folder.mkdir()
-    files = ArtifactFiles(folder, blobs=store)
-    files.write_kernel(boot.kernel)
-    files.write_initramfs(boot.initramfs)
-    files.write_rootfs(
-        clamp_times(root, epoch_s=_EPOCH_S),
-        Ext4Options(
-            uuid=bytes(15) + b"\1", hash_seed=bytes(16), created_s=_EPOCH_S, free_bytes=32 << 20
-        ),
-    )
-    files.finished()
+    with ThreadPoolExecutor(1) as beside:
+        files = ArtifactFiles(folder, blobs=store, beside=beside)
+        files.write_kernel(boot.kernel)
+        files.write_initramfs(boot.initramfs)
+        files.write_rootfs(
+            clamp_times(root, epoch_s=_EPOCH_S),
+            Ext4Options(
+                uuid=bytes(15) + b"\1", hash_seed=bytes(16), created_s=_EPOCH_S, free_bytes=32 << 20
+            ),
+        )
+        files.finished()
     return folder
 
 

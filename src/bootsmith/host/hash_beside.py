@@ -16,7 +16,7 @@ _MOST_WAITING: Final = 4  # pieces that are kept in memory for it
 class HashBeside:
     """SHA-256 of what it is given; large pieces are hashed by a thread of its own.
 
-    Hashing lets go of the interpreter's lock.  For use from one thread.
+    Hashing lets go of the interpreter's lock.  For use from one thread, and to be closed.
     """
 
     def __init__(self) -> None:
@@ -39,6 +39,12 @@ class HashBeside:
         """The digest of all that was given until now."""
         self._leave_waiting(0)
         return Digest.sha256(self._hasher.hexdigest())
+
+    def close(self) -> None:
+        """End the thread, once all pieces are hashed; what the digest is can still be asked."""
+        if self._worker is not None:
+            self._worker.shutdown()
+            self._worker = None
 
     def _leave_waiting(self, count: int) -> None:
         while len(self._waiting) > count:

@@ -66,11 +66,10 @@ class ObjectFolder:
         Raises ``IntegrityError`` when it is not what ``expected`` says; nothing is kept then,
         nor when ``data`` raises.
         """
-        hasher = HashBeside()
         size_bytes = 0
         staging = self.staging_path()
         try:
-            with FileSink(staging) as sink:
+            with contextlib.closing(HashBeside()) as hasher, FileSink(staging) as sink:
                 for chunk in data:
                     hasher.update(chunk)
                     size_bytes += len(chunk)

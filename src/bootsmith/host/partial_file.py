@@ -41,10 +41,12 @@ class PartialFile:
     def restart(self) -> None:
         """Forget everything."""
         self._file.truncate(0)
+        self._hasher.close()
         self._hasher = HashBeside()
         self.size_bytes = 0
 
     def close(self) -> None:
+        self._hasher.close()
         try:
             self._file.close()
         except OSError as error:

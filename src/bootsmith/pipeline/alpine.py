@@ -55,6 +55,10 @@ class Alpine:
         self.kernel_image: GuestPath | None = guest_path(f"boot/{self._config.kernel_image}")
         self.title = f"Alpine {branch(self._config)}"
 
+    def close(self) -> None:
+        """Have nothing go on beside the caller any more."""
+        self._opened.close()
+
     @property
     def resolution_digest(self) -> Digest:
         config = self._request.config

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future
 from pathlib import Path
 
 from bootsmith.config.build_config import RootfsConfig
@@ -32,14 +32,14 @@ _MIB = 1 << 20
 class ArtifactFiles:
     """The files of one image, written into ``folder`` in any order, from any thread.
 
-    Publishing wants them on the disk, and the manifest their digests: both come about while
-    others are written.
+    Publishing wants them on the disk, which ``beside`` is given to do, and the manifest their
+    digests: both come about while others are written.
     """
 
-    def __init__(self, folder: Path, *, blobs: BlobSource) -> None:
+    def __init__(self, folder: Path, *, blobs: BlobSource, beside: Executor) -> None:
         self._folder = folder
         self._blobs = blobs
-        self._beside = ThreadPoolExecutor(1, thread_name_prefix="sync")
+        self._beside = beside
         self._written: dict[str, tuple[HashingSink, Future[None]]] = {}
 
     def write_kernel(self, kernel: Content) -> None:
@@ -73,7 +73,6 @@ class ArtifactFiles:
 
     def finished(self) -> dict[str, Artifact]:
         """What was written, by its key in the manifest, once all of it is on the disk."""
-        self._beside.shutdown()
         artifacts = {}
         for key in ASSET_KEYS:
             if key in self._written:

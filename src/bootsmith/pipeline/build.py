@@ -45,7 +45,11 @@ def build(request: BuildRequest, bench: Workbench) -> Manifest:
     Raises the errors of every stage; ``request.output`` is then as it was.
     """
     require_image_place(request.output, ARTIFACT_NAMES)
-    distribution = distribution_of(request, bench)
+    with distribution_of(request, bench) as distribution:
+        return _build(request, bench, distribution)
+
+
+def _build(request: BuildRequest, bench: Workbench, distribution: Distribution) -> Manifest:
     krun = Krun(request, bench)
     inputs = host_inputs(request, distribution, bench)
     lock = _lock(request, distribution, krun, bench)

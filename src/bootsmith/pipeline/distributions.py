@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+
 from bootsmith.pipeline.distribution import Distribution
 from bootsmith.pipeline.request import BuildRequest
 from bootsmith.pipeline.workbench import Workbench
 
 
-def distribution_of(request: BuildRequest, bench: Workbench) -> Distribution:
-    """The distribution that ``request`` is for."""
+@contextmanager
+def distribution_of(request: BuildRequest, bench: Workbench) -> Iterator[Distribution]:
+    """The distribution that ``request`` is for; nothing of it goes on when the block has ended."""
     match request.config.distro:
         case "alpine":
             from bootsmith.pipeline.alpine import Alpine
 
-            return Alpine(request, bench)
+            with closing(Alpine(request, bench)) as alpine:
+                yield alpine
         case "debian":
             from bootsmith.pipeline.debian import Debian
 
-            return Debian(request, bench)
+            yield Debian(request, bench)

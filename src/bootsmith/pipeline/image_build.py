@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,26 +48,24 @@ class ImageBuild:
 
     def write(self, folder: Path) -> Manifest:
         """Write every file of the image into ``folder``.  Raises the errors of every stage."""
-        with ThreadPoolExecutor(1, thread_name_prefix="kernel") as beside:
+        with ThreadPoolExecutor(1, thread_name_prefix="beside") as beside, _to_be_known() as epoch:
             # What boots is made while the packages' scripts run: these only wait for each other.
-            epoch: Future[int] = Future()
             kernel = beside.submit(self._boot_layer, epoch)
-            begun = beside.submit(self._boot_files, folder, kernel)
+            begun = beside.submit(self._boot_files, folder, kernel, beside)
             installed = self._installed(epoch)
+            epoch_s = installed.epoch_s
             # A kernel that is none is told before the user's commands take their time.
             boot = kernel.result()
             root = self._after_steps(installed)
             files = begun.result()
-        epoch_s = installed.epoch_s
-        if self.lock.initramfs:
-            files.write_initramfs(self._initramfs(boot, epoch_s=epoch_s))
-        self.bench.reporter.stage("Writing the image")
-        self._write_rootfs(files, root, boot, epoch_s=epoch_s)
-        if self.krun_kernel is not None:
-            files.write_krun(self.krun_kernel)
-        manifest = image_manifest(
-            self.request, self.lock, self.plan, files.finished(), epoch_s=epoch_s
-        )
+            if self.lock.initramfs:
+                files.write_initramfs(self._initramfs(boot, epoch_s=epoch_s))
+            self.bench.reporter.stage("Writing the image")
+            self._write_rootfs(files, root, boot, epoch_s=epoch_s)
+            if self.krun_kernel is not None:
+                files.write_krun(self.krun_kernel)
+            artifacts = files.finished()
+        manifest = image_manifest(self.request, self.lock, self.plan, artifacts, epoch_s=epoch_s)
         _write(folder / LOCK_NAME, encode_lock(self.lock))
         _write(folder / MANIFEST_NAME, encode_manifest(manifest))
         return manifest
@@ -97,11 +97,11 @@ class ImageBuild:
         )
         return boot.dated(epoch.result())
 
-    def _boot_files(self, folder: Path, boot: Future[BootLayer]) -> ArtifactFiles:
+    def _boot_files(self, folder: Path, boot: Future[BootLayer], beside: Executor) -> ArtifactFiles:
         """The image's files, begun with what boots; an initramfs with packages is still missing."""
         from bootsmith.pipeline.artifacts import ArtifactFiles
 
-        files = ArtifactFiles(folder, blobs=self.bench.store)
+        files = ArtifactFiles(folder, blobs=self.bench.store, beside=beside)
         files.write_kernel(boot.result().kernel)
         if not self.lock.initramfs:
             files.write_initramfs(boot.result().initramfs)
@@ -110,18 +110,15 @@ class ImageBuild:
     def _installed(self, epoch: Future[int]) -> InstalledRoot:
         """The tree after the first step; ``epoch`` is told as soon as it is known."""
         step_id = self.plan.step_ids[0]
-        try:
-            installed = kept_root(
-                self.bench.store,
-                {"step": str(step_id), "epoch": self.request.source_date_epoch},
-                lambda: self.distribution.install(
-                    self.lock, self.bench.executor, step_id=step_id, on_dated=epoch.set_result
-                ),
-            )
-            if not epoch.done():
-                epoch.set_result(installed.epoch_s)
-        finally:
-            epoch.cancel()  # who waits for it is told that it will never be known
+        installed = kept_root(
+            self.bench.store,
+            {"step": str(step_id), "epoch": self.request.source_date_epoch},
+            lambda: self.distribution.install(
+                self.lock, self.bench.executor, step_id=step_id, on_dated=epoch.set_result
+            ),
+        )
+        if not epoch.done():
+            epoch.set_result(installed.epoch_s)
         return installed
 
     def _after_steps(self, installed: InstalledRoot) -> FileTree:
@@ -179,6 +176,16 @@ class ImageBuild:
             clamp_times(root, epoch_s=epoch_s),
             ext4_options(config.rootfs, self.plan, epoch_s=epoch_s),
         )
+
+
+@contextmanager
+def _to_be_known() -> Iterator[Future[int]]:
+    """A number to come.  Who still waits for it when the block ends is told that none will."""
+    number: Future[int] = Future()
+    try:
+        yield number
+    finally:
+        number.cancel()
 
 
 def _write(path: Path, data: bytes) -> None:

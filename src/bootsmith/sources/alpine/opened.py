@@ -25,7 +25,8 @@ class OpenedApks:
     """Packages of ``store`` with their lists of files; for use from several threads.
 
     The root file system, the kernel and the initramfs share packages.  One that is taken in is
-    opened right away, beside whatever the build does until it asks for it.
+    opened right away, beside whatever the build does until it asks for it; ``close`` when nobody
+    will any more.
     """
 
     def __init__(self, store: DerivedBlobStore) -> None:
@@ -55,6 +56,10 @@ class OpenedApks:
         Raises the errors of ``unpack_apk``, for the first that has any.
         """
         return tuple(opened.result() for opened in [self._begin(one) for one in chosen])
+
+    def close(self) -> None:
+        """Begin to open no more, and wait for those that are being opened."""
+        self._workers.shutdown(cancel_futures=True)
 
     def _begin(
         self, chosen: ChosenApk, identified: IdentifiedApk | None = None
