@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bootsmith.errors import ImageError, IntegrityError
+from bootsmith.errors import HostError, ImageError, IntegrityError
 from bootsmith.model.digest import Descriptor, Digest
 from bootsmith.store.blobs import Store
 from tests.support.ordinary_user import ordinary_user
@@ -40,6 +40,17 @@ def test_a_source_that_breaks_off_keeps_nothing(tmp_path: Path) -> None:
     with pytest.raises(ImageError):
         Store(tmp_path).add_blob(broken())
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def test_what_could_not_be_moved_into_its_place_can_be_written_to(tmp_path: Path) -> None:
+    """A download is continued there, or begun anew."""
+    store, found = Store(tmp_path), Descriptor(digest=Digest.of(b"a"), size_bytes=1)
+    (store.blobs.path(found.digest) / "in the way").mkdir(parents=True)
+    staging = store.blobs.staging_path()
+    staging.write_bytes(b"a")
+    with pytest.raises(HostError):
+        store.blobs.adopt(staging, found)
+    assert staging.stat().st_mode & 0o200
 
 
 def damage_in_place(path: Path) -> None:

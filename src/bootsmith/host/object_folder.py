@@ -87,9 +87,9 @@ class ObjectFolder:
         target = self.path(found.digest)
         ensure_folder(target.parent)
         try:
-            staging.chmod(0o444)
             _mark_checked(staging, found.size_bytes)
             staging.replace(target)
+            target.chmod(0o444)  # not before: what did not get here must be writable to go on
         except OSError as error:
             raise host_error(error, "store", target) from error
 

@@ -48,8 +48,8 @@ class HeadStart:
     def end(self, process: SandboxProcess) -> None:
         """End a process that was taken, while the build goes on: ``close`` waits for that."""
         ending = Thread(target=process.close, name="end of sandbox")
-        self._ending.append(ending)
         ending.start()
+        self._ending.append(ending)
 
     def close(self) -> None:
         """End the process that waits, if nobody took it; then nothing is left of any."""

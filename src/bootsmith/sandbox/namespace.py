@@ -43,8 +43,8 @@ class NamespaceExecutor:
     """Runs commands in namespaces of the ``kind`` this machine has.
 
     ``start`` makes a process whose work folder is best on the file system of the blobs.  Trees
-    are put on disk there, and are gone once ``end`` has ended it, or returned if it goes on by
-    itself.  See ``Executor`` for the rest.
+    are put on disk there, and are gone once the process has ended; ``end``, which is handed each
+    whose work is done, need not wait for that.  See ``Executor`` for the rest.
     """
 
     start: Callable[[], SandboxProcess]
