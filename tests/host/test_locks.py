@@ -14,20 +14,22 @@ COUNT_UP = """
 import sys
 from pathlib import Path
 from bootsmith.host.locks import locked, locked_to_fill
-lock, counter = map(Path, sys.argv[1:])
+lock, counter = map(Path, sys.argv[2:])
 for _ in range(100):
-    with locked(lock):
+    with {"locked": locked, "locked_to_fill": locked_to_fill}[sys.argv[1]](lock):
         counter.write_text(str(int(counter.read_text()) + 1))
-        lock.unlink()
+        if sys.argv[1] == "locked":
+            lock.unlink()
 """
 
 
 @pytest.mark.slow
-def test_nobody_counts_at_the_same_time(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["locked", "locked_to_fill"])
+def test_nobody_counts_at_the_same_time(tmp_path: Path, kind: str) -> None:
     counter = tmp_path / "counter"
     counter.write_text("0")
     children = [
-        subprocess.Popen([sys.executable, "-c", COUNT_UP, tmp_path / "lock", counter])
+        subprocess.Popen([sys.executable, "-c", COUNT_UP, kind, tmp_path / "lock", counter])
         for _ in range(4)
     ]
     assert [child.wait() for child in children] == [0] * 4

@@ -12,4 +12,4 @@ def similar(text: str, known: Iterable[str], *, most: int = 1, likeness: float =
     """
     from difflib import get_close_matches  # for mistakes only
 
-    return get_close_matches(text, list(known), n=most, cutoff=likeness)
+    return get_close_matches(text, known, n=most, cutoff=likeness)

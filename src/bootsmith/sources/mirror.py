@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 
 from bootsmith.errors import ConfigError, Problem, UnsafePath
 
+# What may stand in a path that is joined to a mirror's address: nothing that ends the path of
+# a URL, and (checked by segment) nothing that climbs.
 _FILENAME = re.compile(r"[A-Za-z0-9._+~:=,@%/-]+")
 
 

@@ -111,14 +111,24 @@ def unpack_apk(
         _check_name(package, chosen)
         blob = store.derived(DATA_KIND, chosen.digest)
         if blob is None:
-            with ThreadPoolExecutor(1, thread_name_prefix="digest") as beside:
-                check = identified.checked if identified else beside.submit(apk.check_data, source)
-                blob = store.add_blob(apk.data_chunks(source, checked=check))
+            checked = identified.checked if identified else None
+            blob = _inflated(apk, source, checked=checked, store=store)
             store.record_derived(DATA_KIND, chosen.digest, blob)
         files = tuple(read_data(store.open_blob(blob.digest), blob=blob.digest))
     except (ArchiveError, IntegrityError) as error:
         raise _about(chosen, error) from error
     return UnpackedApk(package=package, control=apk.control, files=files)
+
+
+def _inflated(
+    apk: Apk, source: ByteSource, *, checked: Future[None] | None, store: DerivedBlobStore
+) -> Descriptor:
+    """The data of a package, inflated, in the store; it is checked here unless it is elsewhere."""
+    if checked is not None:
+        return store.add_blob(apk.data_chunks(source, checked=checked))
+    with ThreadPoolExecutor(1, thread_name_prefix="digest") as beside:
+        checked = beside.submit(apk.check_data, source)
+        return store.add_blob(apk.data_chunks(source, checked=checked))
 
 
 def _check_data(found: IdentifiedApk, source: ByteSource) -> None:

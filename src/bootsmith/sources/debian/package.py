@@ -14,8 +14,6 @@ from bootsmith.sources.mirror import safe_filename
 
 DEB_MEDIA_TYPE = "application/vnd.debian.binary-package"
 
-# What may stand in a path that is joined to a mirror's address: nothing that ends the path of
-# a URL, and (checked by segment) nothing that climbs.
 _NAME = re.compile(r"[a-z0-9][a-z0-9+.-]*")
 
 
